@@ -1,0 +1,95 @@
+import httpProxy from '@fastify/http-proxy'
+import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify'
+import { HttpError } from '../errors.js'
+import type { LogtrailClient, UpstreamAnswer } from '../logtrail/client.js'
+import { judge, toHttpError } from '../logtrail/verdict.js'
+
+/** The checked entries of a request, serialised, as the composition root has read them. */
+export interface DirectRequest {
+  entries: readonly string[]
+}
+
+export interface DirectOptions {
+  client: LogtrailClient
+  /** Logtrail's base address, from configuration. */
+  baseUrl: string
+  /** Reads and checks the entries before anything is sent; runs as the plugin's preHandler. */
+  read: preHandlerHookHandler
+  /** The checked entries of a request whose `read` has passed. */
+  entries: (request: FastifyRequest) => readonly string[]
+  /** How many entries of the request Logtrail took, or did not; told once for each request. */
+  onSettled: (request: FastifyRequest, delivered: boolean) => void
+  /** Answers a request of which nothing is left to send, since all its entries were filtered. */
+  nothingToSend: (request: FastifyRequest, reply: FastifyReply) => FastifyReply
+  now?: () => number
+}
+
+/**
+ * One request to Logtrail for each request of a browser, by @fastify/http-proxy, answered with Logtrail's answer.
+ *
+ * The plugin by itself would stream the body past `bodyLimit`, copy every header both ways and build the address from
+ * the request. Here its routes are two, its handler sends to a constant address the body that was checked, and its
+ * connection is the one client that knows Logtrail (`undici` takes any object with `request`): so certificates are
+ * verified, redirects end, nothing is retried, and only the allowlist of headers passes either way.
+ *
+ * While a 429 of Logtrail lasts, requests are answered here: each one sent would only lengthen it.
+ */
+export async function direct(app: FastifyInstance, options: DirectOptions): Promise<void> {
+  const { client, entries, onSettled, nothingToSend, now = Date.now } = options
+  let limited: { until: number; error: (retryAfter: number) => HttpError } | undefined
+
+  const settle = (request: FastifyRequest, reply: FastifyReply, answer: UpstreamAnswer): void => {
+    const at = now()
+    const verdict = judge(answer, at)
+    onSettled(request, verdict.kind === 'delivered')
+    if (verdict.kind === 'delivered') {
+      reply.send(answer.body)
+      return
+    }
+    const error = toHttpError(verdict, answer, at)
+    if (error.statusCode === 429) {
+      const { code, message, headers } = error
+      limited = {
+        until: at + (error.retryAfter ?? 1) * 1000,
+        error: retryAfter => new HttpError(code, { message, retryAfter, ...(headers ? { headers } : {}) })
+      }
+    }
+    reply.send(error)
+  }
+
+  await app.register(httpProxy, {
+    upstream: options.baseUrl,
+    httpMethods: ['POST'],
+    routes: ['/logs', '/logs/bulk'],
+    proxyPayloads: false,
+    undici: client.requestable as never,
+    disableRequestLogging: true,
+    preHandler: options.read,
+    handler(request, reply, _destination, plugin) {
+      if (limited !== undefined) {
+        const left = limited.until - now()
+        if (left > 0) {
+          onSettled(request, false)
+          reply.send(limited.error(Math.ceil(left / 1000)))
+          return reply
+        }
+        limited = undefined
+      }
+      const list = entries(request)
+      if (list.length === 0) return nothingToSend(request, reply)
+      const bulk = request.routeOptions.url?.endsWith('/bulk') === true
+      return reply.from(bulk ? '/logs/bulk' : '/logs', {
+        ...plugin,
+        body: bulk ? `[${list.join(',')}]` : list[0],
+        contentType: 'application/json',
+        queryString: () => '',
+        retriesCount: 0,
+        onResponse: (_request, _reply, response) => settle(request, reply, response as never),
+        onError: (_reply, { error }) => {
+          onSettled(request, false)
+          reply.send(error)
+        }
+      } as never)
+    }
+  })
+}

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import type { RequestListener, Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { errorBody, HttpError } from '../errors.js'
+
+/** Open sockets at most: each costs some 10 KB, and the 4,097th browser is better off with a refused connection. */
+const MAX_CONNECTIONS = 4096
+
+/** What every answer carries besides its own. */
+export const ANSWER_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
+
+/**
+ * Fastify's options against slow and greedy clients: 10 s for the headers, 30 s for a whole request (interface,
+ * `SHUTDOWN_TIMEOUT`), checked every second; headers up to 32 KiB, since sessions come in chunked cookies.
+ */
+export const CONNECTION_OPTIONS = {
+  connectionTimeout: 0,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 72_000,
+  http: {
+    headersTimeout: 10_000,
+    connectionsCheckingInterval: 1000,
+    maxHeaderSize: 32 * 1024,
+    insecureHTTPParser: false,
+    requireHostHeader: true
+  }
+} as const
+
+/** Answers what never becomes a request for Fastify (RFC 9112, 2.2: no valid request is answered 400 and closed). */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, new HttpError('HEADERS_TOO_LARGE'))
+  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, new HttpError('REQUEST_TIMEOUT'))
+  else refuse(socket, new HttpError('BAD_REQUEST'))
+}
+
+/** Limits the server's sockets, and answers what Node.js would answer in its own words or not at all. */
+export function guardConnections(server: Server, handle: RequestListener): void {
+  server.maxConnections = MAX_CONNECTIONS
+  server.on('connect', (_request, socket: Socket) => refuse(socket, new HttpError('METHOD_NOT_ALLOWED')))
+  server.on('checkExpectation', handle)
+}
+
+function refuse(socket: Socket, error: HttpError): void {
+  const requestId = randomUUID()
+  const body = JSON.stringify(errorBody(error, requestId))
+  const headers = {
+    ...ANSWER_HEADERS,
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'x-request-id': requestId,
+    connection: 'close'
+  }
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${error.statusCode} Refused\r\n${head.join('')}\r\n${body}`)
+  // a client that goes on sending and never closes would keep the socket half open
+  socket.setTimeout(1000, () => socket.destroy())
+}

@@ -1,0 +1,127 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { type ErrorCode, HttpError } from '../errors.js'
+import { CountStore } from './count-store.js'
+
+/** Limits of a window, in whole numbers; 0 turns one off. */
+export interface LimitSettings {
+  /** Length of the window in ms. */
+  window: number
+  /** Requests by address. */
+  address: number
+  /** Requests and entries by user. */
+  userRequests: number
+  userEntries: number
+  /** Requests and entries without a session, by address. */
+  anonymousRequests: number
+  anonymousEntries: number
+  now?: () => number
+}
+
+/** Where a sender stands with one limit; `reset` in Unix seconds, `retryAfter` in whole seconds. */
+export interface Standing {
+  limit: number
+  remaining: number
+  reset: number
+  retryAfter: number
+  exceeded: boolean
+}
+
+/** Who a request counts for: set by the composition root on its requests before a limit is asked. */
+export interface Sender {
+  addressKey: string
+  /** Undefined: without a session. */
+  userId: string | undefined
+}
+
+export interface Limits {
+  /** Counts one request of the sender's address; null where that limit is off. */
+  address(request: FastifyRequest): Promise<Standing | null>
+  /** Counts one request of the user, or of the address where there is no session. */
+  request(request: FastifyRequest): Promise<Standing | null>
+  /**
+   * Counts `entries` of the sender, all or none: a refused request takes nothing of what is left.
+   * @throws HttpError `VALIDATION_BULK_LIMIT_EXCEEDED` for more than a whole window allows: waiting would never help
+   */
+  entries(sender: Sender, entries: number): Promise<Standing | null>
+}
+
+export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>
+
+/** The 429 that a standing stands for. */
+export function limitExceeded(code: LimitCode, standing: Standing): HttpError {
+  return new HttpError(code, { retryAfter: standing.retryAfter, headers: limitHeaders(standing) })
+}
+
+export function limitHeaders(standing: Standing): Record<string, number> {
+  return {
+    'x-ratelimit-limit': standing.limit,
+    'x-ratelimit-remaining': standing.remaining,
+    'x-ratelimit-reset': standing.reset
+  }
+}
+
+/**
+ * The limits of one process, counted in its memory. Requests by @fastify/rate-limit over a store that an attacker
+ * cannot make forget; entries, which weigh by their number, by rate-limiter-flexible.
+ * @param sender reads who a request counts for
+ */
+export async function createLocalLimits(
+  app: FastifyInstance,
+  settings: LimitSettings,
+  sender: (request: FastifyRequest) => Sender
+): Promise<Limits> {
+  const now = settings.now ?? Date.now
+  class Counts extends CountStore {
+    constructor() {
+      super(now)
+    }
+  }
+  await app.register(rateLimit, { global: false, store: Counts })
+
+  function standing(limit: number, remaining: number, ttl: number, exceeded: boolean): Standing {
+    const seconds = Math.max(1, Math.ceil(ttl / 1000))
+    return { limit, remaining, reset: Math.ceil((now() + ttl) / 1000), retryAfter: seconds, exceeded }
+  }
+
+  function requestLimit(max: number, key: (request: FastifyRequest) => string) {
+    if (max === 0) return async () => null
+    const check = app.createRateLimit({ max, timeWindow: settings.window, keyGenerator: key })
+    return async (request: FastifyRequest): Promise<Standing | null> => {
+      const state = await check(request)
+      return state.isAllowed ? null : standing(max, state.remaining, state.ttl, state.isExceeded)
+    }
+  }
+
+  function entryLimit(max: number) {
+    if (max === 0) return async () => null
+    const limiter = new RateLimiterMemory({ points: max, duration: settings.window / 1000 })
+    return async (key: string, entries: number): Promise<Standing | null> => {
+      if (entries > max) {
+        throw new HttpError('VALIDATION_BULK_LIMIT_EXCEEDED', {
+          message: `The request holds ${entries} entries; at most ${max} can be sent at once.`
+        })
+      }
+      try {
+        const state = await limiter.consume(key, entries)
+        return standing(max, state.remainingPoints, state.msBeforeNext, false)
+      } catch (refusal) {
+        if (!(refusal instanceof RateLimiterRes)) throw refusal
+        const state = await limiter.reward(key, entries)
+        return standing(max, state.remainingPoints, refusal.msBeforeNext, true)
+      }
+    }
+  }
+
+  const userRequests = requestLimit(settings.userRequests, request => sender(request).userId!)
+  const anonymousRequests = requestLimit(settings.anonymousRequests, request => sender(request).addressKey)
+  const userEntries = entryLimit(settings.userEntries)
+  const anonymousEntries = entryLimit(settings.anonymousEntries)
+  return {
+    address: requestLimit(settings.address, request => sender(request).addressKey),
+    request: request => (sender(request).userId === undefined ? anonymousRequests(request) : userRequests(request)),
+    entries: ({ userId, addressKey }, entries) =>
+      userId === undefined ? anonymousEntries(addressKey, entries) : userEntries(userId, entries)
+  }
+}
