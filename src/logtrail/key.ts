@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto'
+
+export type KeyEnvironment = 'development' | 'staging' | 'production'
+/** `wo` may ingest, `ro` may query, `rw` may both. */
+export type KeyType = 'wo' | 'ro' | 'rw'
+
+/** What may be shown of a key: to people, in metrics and in logs. */
+export interface KeyInfo {
+  environment: KeyEnvironment
+  type: KeyType
+  /** 8 hex digits of a digest, to tell two keys apart; no part of the key. */
+  fingerprint: string
+}
+
+export interface KeyPolicy {
+  /** `LOGTRAIL_ENVIRONMENT`, where it is set. */
+  environment?: string | undefined
+  /** `LOGTRAIL_ALLOW_READ_WRITE_KEY` */
+  allowReadWrite: boolean
+  nodeEnv?: string | undefined
+}
+
+const FORM = /^lt_(development|staging|production)_(wo|ro|rw)_([A-Za-z0-9_-]*)$/
+/** 72 bits at 6 bits a character: shorter is a slip of the hand, or made up. */
+const MIN_RANDOM = 12
+const MAX_RANDOM = 500
+
+/** Words that stand alone between `_` and `-`, or are long enough never to come up by chance in a random part. */
+const STAND_IN_WORD = /(^|[_-])(your|insert|replace|paste|todo|dummy|sample|x{3,}|\.{2,})([_-]|$)/i
+const STAND_IN_ANYWHERE = /changeme|change[_-]me|example|placeholder|replaceme|yourkey|yourapikey/i
+
+/**
+ * @throws Error that says what is wrong without any part of the key, also where what was given is no key at all
+ */
+export function parseKey(key: string): KeyInfo {
+  if (key.length === 0) throw new Error('is empty')
+  const match = FORM.exec(key)
+  const random = match?.[3]
+  if (isPlaceholder(random ?? key)) {
+    throw new Error('is a placeholder: put in the write-only key from the Logtrail dashboard')
+  }
+  if (match === null || random === undefined) {
+    throw new Error(
+      'is no Logtrail key: these read lt_{environment}_{type}_{random}, with the environment development, staging or production and the type wo, ro or rw'
+    )
+  }
+  if (random.length < MIN_RANDOM || random.length > MAX_RANDOM) {
+    throw new Error('is no whole Logtrail key: its random part has the wrong length')
+  }
+  return { environment: match[1] as KeyEnvironment, type: match[2] as KeyType, fingerprint: fingerprint(key) }
+}
+
+/** The part of a key that makes it secret, for finding it where it must not be. The key has passed `parseKey`. */
+export function secretPart(key: string): string {
+  return FORM.exec(key)?.[3] ?? key
+}
+
+/** One key, or two during a rotation (current, next), as a variable or a file holds them. Repetitions count once. */
+export function splitKeys(text: string): string[] {
+  return [...new Set(text.split(/[\s,\uFEFF]+/).filter(key => key.length > 0))]
+}
+
+/** Whether keys that are well formed may be used here. Faults stop the start; neither they nor warnings hold a key. */
+export function checkKeyPolicy(keys: readonly KeyInfo[], policy: KeyPolicy): { faults: string[]; warnings: string[] } {
+  const faults = new Set<string>()
+  const warnings = new Set<string>()
+  if (keys.length === 0) faults.add('there is no key')
+  if (keys.length > 2) faults.add('at most two keys make sense, the current one and the next')
+  if (new Set(keys.map(key => key.environment)).size > 1) {
+    faults.add('both keys of a rotation must be of one environment')
+  }
+  for (const { environment, type } of keys) {
+    if (type === 'ro') faults.add('a read-only key (ro) cannot send logs: use a write-only one (wo)')
+    if (type === 'rw') {
+      if (environment === 'production' && !policy.allowReadWrite) {
+        faults.add(
+          'a read-write key (rw) of production could also read all logs: use a write-only one (wo), or set LOGTRAIL_ALLOW_READ_WRITE_KEY=true'
+        )
+      } else {
+        warnings.add('the key may also read logs (rw): a write-only one (wo) is enough here')
+      }
+    }
+    if (policy.environment !== undefined && policy.environment !== environment) {
+      faults.add(`the key is for ${environment}, but LOGTRAIL_ENVIRONMENT is ${shown(policy.environment)}`)
+    } else if (
+      environment === 'development' &&
+      policy.nodeEnv === 'production' &&
+      policy.environment !== 'development'
+    ) {
+      faults.add(
+        'the key is for development, but NODE_ENV is production: use a key of production, or set LOGTRAIL_ENVIRONMENT=development'
+      )
+    }
+  }
+  return { faults: [...faults], warnings: [...warnings] }
+}
+
+function isPlaceholder(text: string): boolean {
+  return (
+    /[<>${}[\]]/.test(text) ||
+    STAND_IN_WORD.test(text) ||
+    STAND_IN_ANYWHERE.test(text) ||
+    // xxxxxxxx, 00000000, abababab
+    (text.length > 2 && new Set(text.toLowerCase()).size <= 3)
+  )
+}
+
+/** A configured environment is shown only where it is one: it might be a key put into the wrong variable. */
+function shown(environment: string): string {
+  return environment === 'development' || environment === 'staging' || environment === 'production'
+    ? environment
+    : 'something else'
+}
+
+function fingerprint(key: string): string {
+  return createHash('sha256').update('logtrail-bff key fingerprint\0').update(key).digest('hex').slice(0, 8)
+}

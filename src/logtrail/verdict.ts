@@ -1,0 +1,144 @@
+import { isUtf8 } from 'node:buffer'
+import { type Fault, HttpError, type HttpErrorOptions } from '../errors.js'
+import type { UpstreamAnswer } from './answer.js'
+import { readErrorBody } from './error-body.js'
+import { UpstreamFault } from './fault.js'
+
+export type Verdict =
+  | { kind: 'delivered' }
+  /** Logtrail speaks of the entries themselves: sent again as they are, they would be refused again. */
+  | { kind: 'refused'; code: string; message: string; errors: Fault[] }
+  /** More entries in a bulk than the plan allows: halve. */
+  | { kind: 'too-many' }
+  /** The plan's requests a minute are spent. Without `retryAfterMs` Logtrail did not say for how long. */
+  | { kind: 'rate'; retryAfterMs?: number }
+  /** The month's entries are spent. `untilMs` is a time, in ms since 1970. */
+  | { kind: 'quota'; untilMs: number }
+  | { kind: 'key'; status: number }
+  /** Anything else: nothing is known of the entries. */
+  | { kind: 'fault'; status?: number; reason: string }
+
+/** A mistake in Retry-After must not stop the logs for days; asked too early, Logtrail says so again. */
+const MAX_RETRY_AFTER_MS = 3_600_000
+
+const QUOTA_CODES = new Set(['QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED', 'MONTHLY_LOG_LIMIT_EXCEEDED'])
+
+/** @param now ms since 1970 */
+export function judge(answer: UpstreamAnswer, now: number): Verdict {
+  const { status, body, headers } = answer
+  switch (status) {
+    case 200:
+    case 201:
+    case 202:
+    case 204:
+      return isJson(body) ? { kind: 'delivered' } : fault(status, 'with a body that is no JSON')
+    case 401:
+    case 403:
+      return { kind: 'key', status }
+    case 429: {
+      if (QUOTA_CODES.has(readErrorBody(body)?.code ?? '')) return { kind: 'quota', untilMs: nextMonth(now) }
+      const retryAfterMs = readRetryAfter(headers.retryAfter, now)
+      return retryAfterMs === undefined ? { kind: 'rate' } : { kind: 'rate', retryAfterMs }
+    }
+    case 400:
+    case 413:
+    case 422: {
+      const said = readErrorBody(body)
+      if (said === undefined) return fault(status, 'without an error of Logtrail in it')
+      return said.code === 'VALIDATION_BULK_LIMIT_EXCEEDED' ? { kind: 'too-many' } : { kind: 'refused', ...said }
+    }
+    default:
+      return fault(status, status >= 300 && status < 400 ? 'a redirect, which is not followed' : 'not expected')
+  }
+}
+
+/** Logtrail's codes for a 400 that this program answers with, too, and with the same status. */
+const REFUSALS = [
+  'VALIDATION_EMPTY_BODY',
+  'VALIDATION_INVALID_JSON',
+  'VALIDATION_FAILED',
+  'VALIDATION_INVALID_ENVIRONMENT'
+] as const
+
+/**
+ * What a browser is told, in direct and pooled mode. Of Logtrail's own words only those on a refused entry pass.
+ * @param answer where there is one, for the rate headers of a 429
+ * @param now ms since 1970
+ * @throws TypeError for `delivered`, which is no error: `passOn`
+ */
+export function toHttpError(outcome: Verdict | UpstreamFault, answer?: UpstreamAnswer, now = Date.now()): HttpError {
+  if (outcome instanceof UpstreamFault) {
+    const code = outcome.kind === 'broken' ? 'ERROR' : outcome.kind === 'timeout' ? 'TIMEOUT' : 'UNREACHABLE'
+    return new HttpError(`UPSTREAM_${code}`, { cause: outcome })
+  }
+  switch (outcome.kind) {
+    case 'refused': {
+      const { message, errors } = outcome
+      const options: HttpErrorOptions = { faults: errors, ...(message === '' ? {} : { message }) }
+      return new HttpError(REFUSALS.find(code => code === outcome.code) ?? 'VALIDATION_FAILED', options)
+    }
+    case 'too-many':
+      return new HttpError('VALIDATION_BULK_LIMIT_EXCEEDED')
+    case 'rate':
+      return limited('RATE_LIMIT_PLAN_EXCEEDED', outcome.retryAfterMs ?? 0, answer)
+    case 'quota':
+      return limited('QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED', outcome.untilMs - now, answer)
+    case 'key':
+      return new HttpError('UPSTREAM_REJECTED_KEY', { cause: new Error(`Logtrail answered ${outcome.status}`) })
+    case 'fault':
+      return new HttpError('UPSTREAM_ERROR', { cause: new Error(outcome.reason) })
+    case 'delivered':
+      throw new TypeError('a delivery is no error')
+  }
+}
+
+/** What direct mode hands the browser of an answer that was judged `delivered`. */
+export function passOn({ status, body }: UpstreamAnswer): {
+  status: number
+  headers: Record<string, string>
+  body: Buffer
+} {
+  // Logtrail's rate headers speak of the whole site's budget: only its own 429 brings them to a browser. The type is
+  // what `judge` found the body to be, whatever Logtrail called it.
+  return { status, headers: body.length === 0 ? {} : { 'content-type': 'application/json; charset=utf-8' }, body }
+}
+
+function limited(
+  code: 'RATE_LIMIT_PLAN_EXCEEDED' | 'QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED',
+  ms: number,
+  answer?: UpstreamAnswer
+): HttpError {
+  const { contentType: _, retryAfter: __, ...headers } = answer?.headers ?? {}
+  return new HttpError(code, { retryAfter: Math.max(1, Math.ceil(ms / 1000)), headers })
+}
+
+function fault(status: number, why: string): Verdict {
+  return { kind: 'fault', status, reason: `Logtrail answered ${status}, ${why}` }
+}
+
+function isJson(body: Buffer): boolean {
+  if (body.length === 0) return true
+  try {
+    JSON.parse(body.toString())
+    return isUtf8(body)
+  } catch {
+    return false
+  }
+}
+
+/** Seconds or a date (RFC 9110, section 10.2.3). @returns ms from now, undefined where it says nothing sensible */
+function readRetryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined
+  const ms = /^\d{1,15}(\.\d{1,9})?$/.test(value)
+    ? Number(value) * 1000
+    : /^[A-Z][a-z]+,? .*\d\d:\d\d:\d\d/.test(value)
+      ? Date.parse(value) - now
+      : Number.NaN
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(Math.ceil(ms), 0), MAX_RETRY_AFTER_MS)
+}
+
+/** The monthly quota is counted anew from 00:00 UTC on the 1st. */
+function nextMonth(now: number): number {
+  const date = new Date(now)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)
+}
