@@ -47,7 +47,7 @@ async function byWrk({ port, path, body, headers, connections, seconds }: Load):
     `wrk.method = "POST"
 wrk.body = ${quote(body)}
 ${Object.entries(headers)
-  .map(([name, value]) => `wrk.headers[${quote(name)}] = ${quote(value)}`)
+  .map(([name, value]) => `wrk.headers[ ${quote(name)} ] = ${quote(value)}`)
   .join('\n')}
 function done(summary, latency)
   local failed = summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout
