@@ -1,0 +1,44 @@
+import { foldName } from './names.js'
+
+/** What `DROP_FIELDS` says at one place: whether the field here goes, and what is said of the names below it. */
+export interface Drop {
+  readonly here: boolean
+  readonly below: ReadonlyMap<string, Drop>
+}
+
+interface Growing extends Drop {
+  here: boolean
+  readonly below: Map<string, Growing>
+}
+
+const grow = (): Growing => ({ here: false, below: new Map() })
+
+/** @param paths dotted; arrays on the way count for nothing, so `metadata.items.price` is the price of every item */
+export function createDrops(paths: readonly string[]): Drop {
+  const root = grow()
+  for (const path of paths) {
+    let node = root
+    for (const part of path.split('.')) {
+      const folded = foldName(part)
+      const next = node.below.get(folded) ?? grow()
+      node.below.set(folded, next)
+      node = next
+    }
+    node.here = true
+  }
+  return root
+}
+
+/**
+ * The place that `folded`, a folded name, leads to. A name with dots is followed part by part, since some stores read
+ * `{"user.email": …}` as `{"user": {"email": …}}`.
+ */
+export function follow(drop: Drop, folded: string): Drop | undefined {
+  if (!folded.includes('.')) return drop.below.get(folded)
+  let place: Drop | undefined = drop
+  for (const part of folded.split('.')) {
+    place = place.below.get(part)
+    if (place === undefined || place.here) return place
+  }
+  return place
+}

@@ -1,0 +1,46 @@
+import type { Environment, Level } from './schema.js'
+
+/** What Logtrail's plan allows one entry. */
+export interface EntryLimits {
+  /** Bytes of the entry's JSON as it is sent, stamps included. */
+  maxLogBytes: number
+  /** Entries in one bulk request to Logtrail. Not read here: `Rules.maxEntries` says what a browser may send at once. */
+  maxBatch: number
+  /** Levels within `actor`, `target`, `context` and `metadata`; the root of each counts 1, objects and arrays both count. */
+  maxDepth: number
+  maxTags: number
+}
+
+export const PATTERNS = ['logtrail-key', 'jwt', 'card', 'assignment', 'email', 'ip'] as const
+export type Pattern = (typeof PATTERNS)[number]
+
+export const CONTEXT_STAMPS = ['ip', 'user_agent', 'request_id', 'received_at', 'entry_id'] as const
+export type ContextStamp = (typeof CONTEXT_STAMPS)[number]
+
+/** How entries are treated: the values of the variables of the same names, `+` lists already joined with their defaults. */
+export interface Rules {
+  limits: EntryLimits
+  /** Most entries in one bulk request; Infinity for no bound but the body's. */
+  maxEntries: number
+  /** The key's: an entry that names another is refused. */
+  environment: Environment
+  stampActor: 'replace' | 'merge' | 'off'
+  stampContext: readonly ContextStamp[]
+  minLevel: Level | 'none'
+  redactFields: readonly string[]
+  redactPatterns: readonly Pattern[]
+  allowFields: readonly string[]
+  dropFields: readonly string[]
+  oversize: 'trim' | 'reject'
+}
+
+/** Who sends, as the proxy itself knows it. Nothing of it comes from the body. */
+export interface Who {
+  /** Of the session; absent where there is none. */
+  userId?: string | undefined
+  ip: string
+  userAgent?: string | undefined
+  requestId: string
+  /** Milliseconds since 1970. */
+  receivedAt: number
+}

@@ -1,0 +1,187 @@
+import { type Drop, follow } from './drop.js'
+import { type Names, speakName } from './names.js'
+import type { Fields } from './schema.js'
+
+export const REDACTED = '[REDACTED]'
+
+/** What happened to a field; the field is named, its value never. */
+export type Deed = 'removed' | 'dropped' | 'redacted' | 'trimmed'
+
+export interface WalkOptions {
+  names: Names
+  /** Masks patterns in a string; returns the very same string where there are none. */
+  mask(text: string): string
+  /** Deepest level that is walked at all. More is a fault whatever `OVERSIZE` says: recursion here and in JSON.stringify
+   *  is bounded by it, and no real entry comes near. */
+  ceiling: number
+  /** The plan's depth. */
+  maxDepth: number
+  fault(field: string, message: string): void
+  note(deed: Deed, field: string): void
+}
+
+export interface Walk {
+  /** Whether the request's JSON holds `\u`, the one way a lone surrogate gets in. */
+  escapes(found: boolean): void
+  /** Forgets the last entry. */
+  begin(): void
+  /** Checks one member of an entry, drops and redacts in it, in place where it can, and returns it as it is to be sent. */
+  member(name: string, value: unknown, drop?: Drop): unknown
+  /** Checks alone, for what will not be sent. */
+  check(name: string, value: unknown): void
+  /** How many fields have been redacted. */
+  redacted(): number
+  /** The first field deeper than the plan allows. */
+  tooDeep(): string | undefined
+}
+
+const LONE_SURROGATE = /\p{Cs}/u
+const LONE_SURROGATES = /\p{Cs}/gu
+
+/** `text` as it survives UTF-8: lone surrogates become U+FFFD, so that sizes counted are sizes sent. */
+export function wellFormed(text: string): string {
+  return LONE_SURROGATE.test(text) ? text.replace(LONE_SURROGATES, '\ufffd') : text
+}
+
+/** Longest path said in a fault or a note. */
+const LONGEST_PATH = 200
+
+/** One pass over an entry, for everything that needs every field. Its cost is the hot path's: no allocation where nothing is found. */
+export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: WalkOptions): Walk {
+  let escapes = false
+  let redacted = 0
+  let tooDeep: string | undefined
+  const path: (string | number)[] = []
+
+  function where(name?: string | number): string {
+    const parts = (name === undefined ? path : [...path, name]).map(part =>
+      typeof part === 'number' ? String(part) : speakName(names.facts(part).sent)
+    )
+    const whole = parts.join('.')
+    return whole.length > LONGEST_PATH ? `${whole.slice(0, LONGEST_PATH)}…` : whole
+  }
+
+  function forbid(name: string): void {
+    fault(where(name), 'must have another name: __proto__ and constructor are refused')
+  }
+
+  /** Whether `depth` may be walked; notes what the plan or the ceiling says against it. */
+  function enter(depth: number): boolean {
+    if (depth > maxDepth && tooDeep === undefined) tooDeep = where()
+    if (depth <= ceiling) return true
+    fault(where(), `must not be nested deeper than ${ceiling} levels`)
+    return false
+  }
+
+  function hide(name: string | number): string {
+    redacted++
+    note('redacted', where(name))
+    return REDACTED
+  }
+
+  function text(name: string | number, value: string): string {
+    const formed = escapes ? wellFormed(value) : value
+    const masked = mask(formed)
+    if (masked !== formed) hide(name)
+    return masked
+  }
+
+  function any(name: string | number, value: unknown, depth: number, drop: Drop | undefined): unknown {
+    if (typeof value === 'string') return text(name, value)
+    if (typeof value !== 'object' || value === null) return value
+    path.push(name)
+    const walked = Array.isArray(value) ? list(value, depth, drop) : fields(value as Fields, depth, drop)
+    path.pop()
+    return walked
+  }
+
+  function list(values: unknown[], depth: number, drop: Drop | undefined): unknown[] {
+    if (!enter(depth)) return values
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index]
+      const walked = any(index, value, depth + 1, drop)
+      if (walked !== value) values[index] = walked
+    }
+    return values
+  }
+
+  function fields(object: Fields, depth: number, drop: Drop | undefined): Fields {
+    if (!enter(depth)) return object
+    let renamed = false
+    for (const name in object) {
+      const facts = names.facts(name)
+      const value = object[name]
+      let below: Drop | undefined
+      if (drop !== undefined || !facts.plain) {
+        if (facts.forbidden) {
+          forbid(name)
+          continue
+        }
+        below = drop && follow(drop, facts.folded)
+        if (below?.here) {
+          checkIn(name, value, depth)
+          note('dropped', where(name))
+          delete object[name]
+          continue
+        }
+        if (facts.sent !== name) renamed = true
+        if (facts.redact) {
+          checkIn(name, value, depth)
+          if (value !== REDACTED) object[name] = hide(name)
+          continue
+        }
+      }
+      const walked = any(name, value, depth + 1, below)
+      if (walked !== value) object[name] = walked
+    }
+    return renamed ? rename(object) : object
+  }
+
+  /** The same fields in the same order under the names that may leave. Names that become the same keep the last value. */
+  function rename(object: Fields): Fields {
+    const renamed: Fields = {}
+    for (const name in object) {
+      const { sent } = names.facts(name)
+      if (sent !== wellFormed(name)) hide(name)
+      renamed[sent] = object[name]
+    }
+    return renamed
+  }
+
+  function checkBelow(value: unknown, depth: number): void {
+    if (typeof value !== 'object' || value === null) return
+    if (depth > ceiling) {
+      fault(where(), `must not be nested deeper than ${ceiling} levels`)
+      return
+    }
+    if (Array.isArray(value)) {
+      for (let index = 0; index < value.length; index++) checkIn(index, value[index], depth)
+      return
+    }
+    for (const name in value) {
+      if (names.facts(name).forbidden) forbid(name)
+      checkIn(name, (value as Fields)[name], depth)
+    }
+  }
+
+  function checkIn(name: string | number, value: unknown, depth: number): void {
+    path.push(name)
+    checkBelow(value, depth + 1)
+    path.pop()
+  }
+
+  return {
+    escapes(found) {
+      escapes = found
+    },
+    begin() {
+      redacted = 0
+      tooDeep = undefined
+      path.length = 0
+    },
+    member: (name, value, drop) => any(name, value, 1, drop),
+    check: (name, value) => checkIn(name, value, 0),
+    redacted: () => redacted,
+    tooDeep: () => tooDeep
+  }
+}

@@ -1,0 +1,205 @@
+import { randomUUID } from 'node:crypto'
+import { type Fault, MAX_FAULTS } from '../errors.js'
+import { createDrops, type Drop, follow } from './drop.js'
+import { createFit, type Sendable } from './fit.js'
+import { createNames, foldName, speakName } from './names.js'
+import type { Rules, Who } from './rules.js'
+import { type Entry, type Fields, isEntry, KNOWN, LEVELS, schemaFaults } from './schema.js'
+import { contextStamps, stampActor, stampContext } from './stamp.js'
+import { createWalk, type Deed, wellFormed } from './walk.js'
+
+/** One thing done to one field. `log_index` as in a fault. */
+export interface Note {
+  log_index: number | null
+  deed: Deed
+  field: string
+}
+
+const MAX_NOTES = 100
+
+/** Levels of nesting beyond which an entry is refused whatever `OVERSIZE` says. */
+const CEILING = 100
+
+const NO_NOTES: readonly Note[] = Object.freeze([])
+
+/** The way of an entry: check, drop and redact, stamp, fit, serialise. One for the whole program; it holds one request at a time. */
+export interface Way {
+  begin(who: Who, escapes: boolean): void
+  /** Takes one entry along. @returns its JSON as sent; undefined where it is filtered or at fault */
+  go(raw: unknown, index: number | null): string | undefined
+  readonly faults: Fault[]
+  readonly notes: readonly Note[]
+  readonly counts: { filtered: number; trimmed: number; redacted: number }
+  /** How many of the faults speak of the environment alone. */
+  wrongEnvironments(): number
+}
+
+export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
+  const { environment, limits } = rules
+  const names = createNames(rules.redactFields, wellFormed)
+  const drops = rules.dropFields.length === 0 ? undefined : createDrops(rules.dropFields)
+  const dropOf: Record<string, Drop | undefined> = {}
+  for (const name of KNOWN) dropOf[name] = drops && follow(drops, foldName(name))
+  const folds = new Set([...KNOWN].map(foldName))
+  // `actor.x` and `Actor` could be read as `actor`: what folds to a known name is never let through beside it.
+  const allowed = new Set(rules.allowFields.filter(name => !folds.has(foldName(name.split('.', 1)[0]!))))
+  const lowest = rules.minLevel === 'none' ? LEVELS.length : LEVELS.indexOf(rules.minLevel)
+  const rank: Record<string, number> = Object.fromEntries(LEVELS.map((level, at) => [level, at]))
+  const stampedNames = new Set(rules.stampContext.map(foldName))
+  const stampsContext = rules.stampContext.length > 0
+  const stampsId = rules.stampContext.includes('entry_id')
+  const fit = createFit(rules)
+
+  let faults: Fault[] = []
+  let notes: Note[] = NO_NOTES as Note[]
+  let counts = { filtered: 0, trimmed: 0, redacted: 0 }
+  let environments = 0
+  let at: number | null = null
+  let userId: string | undefined
+  let stamps: Fields = {}
+
+  function fault(field: string, message: string): void {
+    if (faults.length <= MAX_FAULTS) faults.push({ log_index: at, field, message })
+  }
+
+  function note(deed: Deed, field: string): void {
+    if (notes === NO_NOTES) notes = []
+    if (notes.length < MAX_NOTES) notes.push({ log_index: at, deed, field })
+  }
+
+  const walk = createWalk({
+    names,
+    mask: text => text,
+    ceiling: Math.max(CEILING, limits.maxDepth),
+    maxDepth: limits.maxDepth,
+    fault,
+    note
+  })
+
+  /** Members that Logtrail's schema does not name: checked, then kept if allowed, else left behind. */
+  function others(raw: Fields): Fields | undefined {
+    let kept: Fields | undefined
+    for (const name in raw) {
+      if (KNOWN.has(name)) continue
+      const facts = names.facts(name)
+      if (facts.forbidden) {
+        fault(speakName(name), 'must have another name: __proto__ and constructor are refused')
+      } else if (allowed.has(name) && !(drops && follow(drops, facts.folded)?.here)) {
+        kept ??= {}
+        kept[name] = walk.member(name, raw[name], drops && follow(drops, facts.folded))
+      } else {
+        walk.check(name, raw[name])
+        note('removed', speakName(facts.sent))
+      }
+    }
+    return kept
+  }
+
+  function checkEnvironment(raw: Fields): void {
+    const given = raw.environment
+    if (given === undefined || given === environment) return
+    if (typeof given === 'string') environments++
+    fault('environment', `must be ${environment}, the server's own, or be left out`)
+  }
+
+  /** Everything that is wrong with `raw`, once it is known that something is. */
+  function refuse(raw: unknown): void {
+    if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+      fault('entry', 'must be a JSON object')
+      return
+    }
+    const fields = raw as Fields
+    schemaFaults(fields, (field, message) => {
+      if (field !== 'environment') fault(field, message)
+    })
+    checkEnvironment(fields)
+    for (const name in fields) {
+      if (names.facts(name).forbidden)
+        fault(speakName(name), 'must have another name: __proto__ and constructor are refused')
+      walk.check(name, fields[name])
+    }
+  }
+
+  function member<T>(name: string, value: T | undefined): T | undefined {
+    if (value === undefined) return undefined
+    const drop = dropOf[name]
+    if (!drop?.here) return walk.member(name, value, drop) as T
+    walk.check(name, value)
+    note('dropped', name)
+    return undefined
+  }
+
+  function actorOf(raw: Entry): Fields | undefined {
+    if (raw.actor === undefined && userId === undefined) return undefined
+    if (rules.stampActor === 'replace' || (rules.stampActor === 'off' && userId === undefined)) {
+      if (raw.actor !== undefined) walk.check('actor', raw.actor)
+      return stampActor(rules.stampActor, undefined, userId)
+    }
+    return stampActor(rules.stampActor, member('actor', raw.actor), userId)
+  }
+
+  function contextOf(raw: Entry): Fields | undefined {
+    const claimed = member('context', raw.context)
+    if (!stampsContext) return claimed
+    if (stampsId) stamps.entry_id = newId()
+    return stampContext(claimed, stamps, stampedNames)
+  }
+
+  function go(raw: unknown, index: number | null): string | undefined {
+    at = index
+    walk.begin()
+    if (!isEntry(raw) || (raw.environment !== undefined && raw.environment !== environment)) {
+      refuse(raw)
+      return undefined
+    }
+    const before = faults.length
+    if (rank[raw.level]! < lowest) {
+      refuse(raw)
+      if (faults.length === before) counts.filtered++
+      return undefined
+    }
+    const entry: Sendable = {
+      action: walk.member('action', raw.action) as string,
+      level: raw.level,
+      clientTimestamp: raw.clientTimestamp,
+      message: member('message', raw.message),
+      environment: member('environment', raw.environment),
+      actor: actorOf(raw),
+      target: member('target', raw.target),
+      context: contextOf(raw),
+      metadata: member('metadata', raw.metadata),
+      tags: member('tags', raw.tags)
+    }
+    const more = others(raw as unknown as Fields)
+    if (more !== undefined) Object.assign(entry, more)
+    // Nothing may be serialised that has not passed every check: depth alone could overflow the stack.
+    if (faults.length > before) return undefined
+    if (walk.redacted() > 0) counts.redacted++
+    const sent = fit(entry, walk.tooDeep(), fault, field => note('trimmed', field))
+    if (sent.trimmed) counts.trimmed++
+    return sent.json
+  }
+
+  return {
+    begin(who, escapes) {
+      faults = []
+      notes = NO_NOTES as Note[]
+      counts = { filtered: 0, trimmed: 0, redacted: 0 }
+      environments = 0
+      userId = who.userId
+      walk.escapes(escapes)
+      if (stampsContext) stamps = contextStamps(rules.stampContext, who)
+    },
+    go,
+    get faults() {
+      return faults
+    },
+    get notes() {
+      return notes
+    },
+    get counts() {
+      return counts
+    },
+    wrongEnvironments: () => environments
+  }
+}
