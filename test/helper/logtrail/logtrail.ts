@@ -3,102 +3,21 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { createControl } from './control.js'
-import type { Entry } from './entries.js'
 import { createFastListener } from './fast.js'
-import { createFaultPlan, type Fault, type FaultMix, type FaultPlan } from './faults.js'
+import { createFaultPlan, type Fault } from './faults.js'
+import type { Logtrail, LogtrailOptions } from './interface.js'
 import { makeKey } from './keys.js'
-import { faultyAnswer, misbehave, reset, stores } from './misbehave.js'
-import { LIMITS, type Limits, type Plan } from './plans.js'
-import {
-  createStore,
-  defaultId,
-  type Keep,
-  type Recorded,
-  type Stats,
-  type Store,
-  type Stored,
-  type StoreEvents
-} from './store.js'
-import { type Answer, createWorkspace, isAnswer, type WorkspaceOptions, type WorkspaceSwitches } from './workspace.js'
+import { faultyAnswer, misbehave, stores } from './misbehave.js'
+import { LIMITS } from './plans.js'
+import { createStore, defaultId, type Recorded, waitFor } from './store.js'
+import { type Answer, createWorkspace, isAnswer } from './workspace.js'
 
 export type { Entry } from './entries.js'
 export { EVERY_FAULT, type Fault, type FaultMix } from './faults.js'
+export type { Logtrail, LogtrailOptions } from './interface.js'
 export { fingerprint, makeKey } from './keys.js'
 export { LIMITS, type Limits, type Plan } from './plans.js'
 export type { Recorded, Stats, Stored } from './store.js'
-
-export interface LogtrailOptions {
-  /** Default 0: any free one. Always on 127.0.0.1. */
-  port?: number
-  /** PEM: https instead of http. */
-  tls?: { key: string; cert: string }
-  /** Default: one fresh development wo key, to be read from `key`. */
-  keys?: string[]
-  /** Default professional. */
-  plan?: Plan
-  limits?: Partial<Limits>
-  /** Milliseconds; for the rate limit, the month, and the times of what is recorded. Default Date.now. */
-  now?: () => number
-  /** Default true. */
-  enforceRate?: boolean
-  errorForm?: WorkspaceOptions['errorForm']
-  /** Default QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED; the other spelling is monthly_log_limit_exceeded. */
-  quotaCode?: string
-  /** Seconds told with a spent quota; default: no Retry-After. */
-  quotaRetryAfter?: number
-  answer?: WorkspaceOptions['answer']
-  refuse?: WorkspaceOptions['refuse']
-  tellWhich?: boolean
-  /** Between taking a request and answering it. */
-  latencyMs?: number
-  faults?: readonly (Fault | null)[]
-  faultMix?: FaultMix
-  keep?: Keep
-  /** Default: metadata.id. */
-  idOf?: (entry: Entry) => string | undefined
-  /** Milliseconds an idle connection is kept; default 65 s. */
-  keepAliveTimeoutMs?: number
-  /** For benchmarks: answer 201 to everything, check nothing, count only (see fast.ts). */
-  fast?: boolean
-}
-
-export interface Logtrail {
-  /** The base address, ending in /api/v1/workspace. */
-  readonly url: string
-  /** http(s)://127.0.0.1:port, where the live page and /_standin are. */
-  readonly origin: string
-  readonly port: number
-  /** The first of its keys. */
-  readonly key: string
-  /** What was stored, oldest first. The array lives: it grows. */
-  stored(): Stored[]
-  /** The stored entries alone. */
-  entries(): Entry[]
-  /** Every request of the API, whatever became of it. */
-  readonly requests: Recorded[]
-  readonly ids: Map<string, number>
-  readonly stats: Stats
-  readonly faults: FaultPlan
-  /** May be changed while it runs: limits, errorForm, refuse, … */
-  readonly switches: WorkspaceSwitches
-  latencyMs: number
-  usedThisMonth: number
-  addKey(key: string): void
-  revokeKey(key: string): void
-  readonly events: EventEmitter<StoreEvents>
-  on<K extends keyof StoreEvents>(event: K, listener: (...args: StoreEvents[K]) => void): void
-  /** Resolves once it holds: looked at now and after everything that happens. Rejects, telling the counts, in time. */
-  waitFor(predicate: (logtrail: Logtrail) => boolean, timeoutMs?: number): Promise<void>
-  /** Accept connections and never read from them, until told otherwise. */
-  deaf(is: boolean): void
-  /** Every connection reset, the port closed: connection refused. */
-  down(): Promise<void>
-  /** On the same port again. */
-  up(): Promise<void>
-  /** Forget what was stored, recorded and planned; keys, switches and token buckets stay. */
-  reset(): void
-  close(): Promise<void>
-}
 
 const BASE = '/api/v1/workspace'
 
@@ -108,7 +27,8 @@ export async function startLogtrail(options: LogtrailOptions = {}): Promise<Logt
   const keys = options.keys ?? [makeKey()]
   const store = createStore(options.keep ?? 'all', options.idOf ?? defaultId, now)
   const faults = createFaultPlan(options.faults, options.faultMix)
-  const sockets = new Set<Socket>()
+  /** The raw connections, by the client's port: Node cannot reset a TLS socket, only the one below it. */
+  const sockets = new Map<number, Socket>()
   const timers = new Set<NodeJS.Timeout>()
   let latencyMs = options.latencyMs ?? 0
   let deaf = false
@@ -127,6 +47,11 @@ export async function startLogtrail(options: LogtrailOptions = {}): Promise<Logt
     },
     () => store.stored.map(item => item.entry)
   )
+
+  /** RST instead of FIN: what a client sees of a process that died. */
+  function reset(req: IncomingMessage): void {
+    sockets.get(req.socket.remotePort!)?.resetAndDestroy()
+  }
 
   /** Runs `step` every so many ms while it returns true; never keeps the process. */
   function later(everyMs: number, step: () => boolean): void {
@@ -194,7 +119,7 @@ export async function startLogtrail(options: LogtrailOptions = {}): Promise<Logt
   ) {
     const answer = faultyAnswer(fault, good, key, workspace.error)
     if (answer) return send(res, request, answer)
-    misbehave(fault, req, res, good, later)
+    misbehave(fault, req, res, good, reset, later)
     store.answered(request, fault.kind === 'drip' ? good.status : undefined)
   }
 
@@ -212,10 +137,11 @@ export async function startLogtrail(options: LogtrailOptions = {}): Promise<Logt
   // Of a TLS server this is the raw connection too: a deaf server does not even shake hands.
   server.on('connection', (socket: Socket) => {
     store.stats.connections++
-    sockets.add(socket)
+    const port = socket.remotePort!
+    sockets.set(port, socket)
     if (deaf) socket.pause()
     socket.on('error', () => {})
-    socket.on('close', () => sockets.delete(socket))
+    socket.on('close', () => sockets.delete(port))
   })
   server.on('clientError', (_error, socket) => socket.destroy())
 
@@ -231,7 +157,7 @@ export async function startLogtrail(options: LogtrailOptions = {}): Promise<Logt
     new Promise<void>(resolve => {
       if (!server.listening) return resolve()
       server.close(() => resolve())
-      for (const socket of sockets) socket.resetAndDestroy()
+      for (const socket of sockets.values()) socket.resetAndDestroy()
     })
   await listen(options.port ?? 0)
   const { port } = server.address() as AddressInfo
@@ -268,7 +194,7 @@ export async function startLogtrail(options: LogtrailOptions = {}): Promise<Logt
     waitFor: (predicate, timeoutMs = 10_000) => waitFor(store, () => predicate(logtrail), timeoutMs),
     deaf(is) {
       deaf = is
-      for (const socket of sockets) is ? socket.pause() : socket.resume()
+      for (const socket of sockets.values()) is ? socket.pause() : socket.resume()
     },
     down: stop,
     up: () => (server.listening ? Promise.resolve() : listen(port)),
@@ -282,29 +208,4 @@ export async function startLogtrail(options: LogtrailOptions = {}): Promise<Logt
     }
   }
   return logtrail
-}
-
-const WATCHED = ['request', 'answered', 'stored'] as const
-
-function waitFor(store: Store, holds: () => boolean, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = (outcome: () => void) => {
-      clearTimeout(timer)
-      for (const event of WATCHED) store.events.off(event, look)
-      outcome()
-    }
-    const look = () => {
-      try {
-        if (holds()) done(resolve)
-      } catch (error) {
-        done(() => reject(error))
-      }
-    }
-    const timer = setTimeout(
-      () => done(() => reject(new Error(`waited ${timeoutMs} ms in vain: ${JSON.stringify(store.stats)}`))),
-      timeoutMs
-    )
-    for (const event of WATCHED) store.events.on(event, look)
-    look()
-  })
 }

@@ -5,11 +5,6 @@ import type { Answer } from './workspace.js'
 const PAGE = (status: number) =>
   `<!doctype html><html><head><title>${status}</title></head><body><center><h1>${status}</h1></center></body></html>\n`
 
-/** RST instead of FIN: what a client sees of a process that died. */
-export function reset(message: IncomingMessage): void {
-  message.socket.resetAndDestroy()
-}
-
 /** Whether the entries of the request are stored before things go wrong. */
 export function stores(fault: Fault): boolean {
   if (fault.kind === 'status') return fault.store === true
@@ -82,12 +77,13 @@ export function faultyAnswer(
   }
 }
 
-/** The deeds that are no answer. `later` runs a function every so many ms until it returns false or the server closes. */
+/** The deeds that are no answer. `reset` cuts the connection, `later` runs a function every so many ms until it returns false or the server closes. */
 export function misbehave(
   fault: Fault,
   req: IncomingMessage,
   res: ServerResponse,
   good: Answer,
+  reset: (req: IncomingMessage) => void,
   later: (everyMs: number, step: () => boolean) => void
 ): void {
   switch (fault.kind) {

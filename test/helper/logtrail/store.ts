@@ -137,3 +137,29 @@ export function createStore(keep: Keep, idOf: (entry: Entry) => string | undefin
     }
   }
 }
+
+const WATCHED = ['request', 'answered', 'stored'] as const
+
+/** See `Logtrail.waitFor`. */
+export function waitFor(store: Store, holds: () => boolean, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (outcome: () => void) => {
+      clearTimeout(timer)
+      for (const event of WATCHED) store.events.off(event, look)
+      outcome()
+    }
+    const look = () => {
+      try {
+        if (holds()) done(resolve)
+      } catch (error) {
+        done(() => reject(error))
+      }
+    }
+    const timer = setTimeout(
+      () => done(() => reject(new Error(`waited ${timeoutMs} ms in vain: ${JSON.stringify(store.stats)}`))),
+      timeoutMs
+    )
+    for (const event of WATCHED) store.events.on(event, look)
+    look()
+  })
+}
