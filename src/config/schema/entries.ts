@@ -1,0 +1,49 @@
+import { choice, list, text } from '../forms.js'
+import { always } from '../variable.js'
+
+const FIELDS =
+  'password,passwd,pwd,passphrase,password_confirmation,secret,token,authorization,api_key,private_key,session_id,cookie,card_number,cvv,ssn'
+const PATTERNS = 'logtrail-key,jwt,card,assignment'
+
+const FIELD = text(/^[^\s.\p{Cc}]{1,128}$/u, 'the name of a field')
+const PATH = text(/^[^\s.\p{Cc}]{1,128}(?:\.[^\s.\p{Cc}]{1,128}){0,15}$/u, 'a field or a dotted path (`metadata.form`)')
+
+/** What becomes of an entry between the browser and Logtrail. */
+export const entries = {
+  STAMP_ACTOR: always(
+    choice('replace', 'merge', 'off'),
+    'replace',
+    "`replace`: `actor` becomes `{id}` of the session's user, whatever was claimed. `merge`: only its `id` is overwritten. `off`: as claimed. Without a session a claimed `actor` (`merge`: its `id`) is removed."
+  ),
+  STAMP_CONTEXT: always(
+    list(choice('ip', 'user_agent', 'request_id', 'received_at', 'entry_id')),
+    '',
+    'Any of `ip`, `user_agent`, `request_id`, `received_at`, `entry_id` (the same across retries, to tell duplicates), written into `context` over what was claimed.'
+  ),
+  MIN_LEVEL: always(
+    choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'none'),
+    'trace',
+    'Entries below are taken and left out, to quieten a page without deploying it; `none` leaves out all.'
+  ),
+  REDACT_FIELDS: always(
+    list(FIELD, { base: FIELDS, none: true }),
+    FIELDS,
+    'Fields whose value becomes `[REDACTED]`, at any depth; case, `_` and `-` do not matter, and a longer name that ends in one matches too (`accessToken`). A list that begins with `+` adds to the default; `none` masks nothing.'
+  ),
+  REDACT_PATTERNS: always(
+    list(choice('logtrail-key', 'jwt', 'card', 'assignment', 'email', 'ip'), { base: PATTERNS, none: true }),
+    PATTERNS,
+    'What is masked inside any string; `assignment` is `token=…` and `Bearer …`; there are also `email` and `ip`. `+` adds, `none` masks nothing.'
+  ),
+  ALLOW_FIELDS: always(
+    list(FIELD),
+    '',
+    "Top-level fields that Logtrail's schema does not name are removed from what browsers send (`is_public` would publish an entry), except these."
+  ),
+  DROP_FIELDS: always(list(PATH), '', 'Fields to remove too, as dotted paths.'),
+  OVERSIZE: always(
+    choice('trim', 'reject'),
+    'trim',
+    "`trim` cuts an entry to the plan's size, depth and tags, and marks it `metadata._trimmed: <bytes before>`; `reject` refuses it with a 400."
+  )
+}

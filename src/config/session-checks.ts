@@ -1,0 +1,97 @@
+import { createPublicKey } from 'node:crypto'
+import { parseKey } from '../logtrail/key.js'
+import type { Findings } from './checks.js'
+import type { Name } from './schema.js'
+import { algorithmsOf, HMAC_ALGORITHMS, isPlaceholder, MIN_SHARED_SECRET } from './secrets.js'
+
+/** What the chosen mode needs. */
+export function checkSession(findings: Findings): void {
+  const { values, isSet, fault } = findings
+  const mode = values.SESSION_MODE
+  if (mode === 'jwt') checkJwt(findings)
+  if (mode === 'redis') checkRedis(findings)
+  if (mode === 'none') checkNone(findings)
+  if (mode === 'forward-auth' && !isSet('SESSION_AUTH_URL')) {
+    fault('SESSION_AUTH_URL', `is required with SESSION_MODE=${mode}: the address of the app that knows its sessions`)
+  }
+}
+
+const KEY_SOURCES = ['SESSION_JWT_SECRET', 'SESSION_JWT_PUBLIC_KEY', 'SESSION_JWKS_URL'] as const
+
+function checkJwt(findings: Findings): void {
+  const { isSet, fault } = findings
+  const given = KEY_SOURCES.filter(isSet)
+  const [source, ...more] = given
+  if (source === undefined) {
+    fault('SESSION_MODE', `must come with one of ${KEY_SOURCES.join(', ')} where it is \`jwt\``)
+  } else if (more.length > 0) {
+    // With two, a token could choose the weaker: RFC 8725, section 3.1.
+    fault(
+      source,
+      `must be the only source of keys, but ${more.join(' and ')} ${more.length > 1 ? 'are' : 'is'} set too`
+    )
+  }
+  if (isSet('SESSION_JWKS_URL')) {
+    requireWithJwks(findings, 'SESSION_JWT_ISSUER', 'what tokens have in `iss`')
+    requireWithJwks(findings, 'SESSION_JWT_AUDIENCE', 'what tokens for this app have in `aud`')
+  }
+  if (more.length === 0) checkAlgorithms(findings)
+}
+
+/** A key set signs for every app of its provider: only issuer and audience tell whose token it is. */
+function requireWithJwks({ isSet, fault }: Findings, name: Name, what: string): void {
+  if (!isSet(name)) fault(name, `is required with SESSION_JWKS_URL: ${what}`)
+}
+
+function checkAlgorithms({ values, isSet, fault }: Findings): void {
+  const chosen: readonly string[] = values.SESSION_JWT_ALGORITHMS ?? []
+  const hmac: readonly string[] = HMAC_ALGORITHMS
+  const pem = values.SESSION_JWT_PUBLIC_KEY
+  let wrong: string[] = []
+  let right = ''
+  if (isSet('SESSION_JWT_SECRET')) {
+    wrong = chosen.filter(algorithm => !hmac.includes(algorithm))
+    right = `${hmac.join(', ')} with SESSION_JWT_SECRET`
+  } else if (pem) {
+    const able = algorithmsOf(createPublicKey(pem))
+    wrong = chosen.filter(algorithm => !able.includes(algorithm))
+    right = `${able.join(', ')} with this SESSION_JWT_PUBLIC_KEY`
+  } else if (isSet('SESSION_JWKS_URL')) {
+    wrong = chosen.filter(algorithm => hmac.includes(algorithm))
+    right = 'algorithms with public keys with SESSION_JWKS_URL'
+  }
+  if (wrong.length > 0) fault('SESSION_JWT_ALGORITHMS', `must be ${right}, not ${wrong.join(', ')}`)
+}
+
+function checkRedis({ values, isSet, fault, warn }: Findings): void {
+  if (!isSet('SESSION_SECRET')) {
+    fault('SESSION_SECRET', "is required with SESSION_MODE=redis: the secret that signs the app's session cookie")
+  }
+  if (!isSet('SESSION_REDIS_URL') && !isSet('REDIS_URL')) {
+    fault(
+      'SESSION_REDIS_URL',
+      'or REDIS_URL is required with SESSION_MODE=redis: the Redis with the sessions of the app'
+    )
+  }
+  // The app chose them, so they are not refused; who knows one still has to guess a session's id.
+  const weak = values.SESSION_SECRET?.some(
+    secret => isPlaceholder(secret) || Buffer.byteLength(secret) < MIN_SHARED_SECRET
+  )
+  if (weak)
+    warn(`SESSION_SECRET is a placeholder or shorter than ${MIN_SHARED_SECRET} bytes: the app should have a better one`)
+}
+
+function checkNone({ values, fault, warn }: Findings): void {
+  const production = values.LOGTRAIL_API_KEY?.some(key => parseKey(key).environment === 'production')
+  if (values.ANONYMOUS === 'allow') return
+  if (production) {
+    fault(
+      'SESSION_MODE',
+      'must not be `none` with a production key: say `jwt`, `forward-auth` or `redis`, or ANONYMOUS=allow if anybody may log'
+    )
+  } else if (values.ANONYMOUS === 'deny') {
+    warn(
+      'SESSION_MODE=none knows no sessions and ANONYMOUS=deny lets in nobody without one: ANONYMOUS=allow lets pages log'
+    )
+  }
+}

@@ -1,0 +1,104 @@
+import { join, resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import type { Fault } from './fault.js'
+import { type Name, takesFile, variable } from './schema.js'
+
+/** What a configuration is read from. `readFile` answers a file's text or throws as `fs.readFileSync` does. */
+export interface Surroundings {
+  env: Readonly<Record<string, string | undefined>>
+  cwd: string
+  readFile: (path: string) => string
+}
+
+/** Where a value came from. `plan`: filled from LOGTRAIL_PLAN; `key`: read off the API key. */
+export type Source = 'default' | 'env' | '.env' | 'file' | 'plan' | 'key'
+
+export interface Gathered {
+  texts: Partial<Record<Name, string>>
+  sources: Partial<Record<Name, Source>>
+  /** Every name that is set, this program's or not, with its text. */
+  everything: Readonly<Record<string, string>>
+  /** The file LOGTRAIL_API_KEY was read from. */
+  keyFile?: string
+  /** Variables that are set but could not be read. */
+  faults: Fault[]
+}
+
+/**
+ * The texts of the named variables: the real environment wins over `.env`, an empty value is none at all, and `X_FILE`
+ * stands for `X`.
+ */
+export function gather(from: Surroundings, names: readonly Name[]): Gathered {
+  const faults: Fault[] = []
+  const dotenv = present(readDotenv(from, faults))
+  const env = present(from.env)
+  const everything = { ...dotenv, ...env }
+  const gathered: Gathered = { texts: {}, sources: {}, everything, faults }
+  for (const name of names) {
+    const path = takesFile(name) ? everything[`${name}_FILE`]?.trim() : undefined
+    const text = everything[name]
+    if (path !== undefined && text !== undefined) {
+      faults.push({ variable: name, message: `and ${name}_FILE are both set: keep one of them` })
+    } else if (path !== undefined) {
+      gatherFile(from, name, path, gathered)
+    } else if (text !== undefined) {
+      // A shared secret is taken to the byte: the app that signs with it has it from the same place.
+      gathered.texts[name] = variable(name).form.kind === 'sharedSecret' ? text : text.trim()
+      gathered.sources[name] = env[name] === undefined ? '.env' : 'env'
+    }
+  }
+  return gathered
+}
+
+function gatherFile(from: Surroundings, name: Name, path: string, gathered: Gathered): void {
+  const { faults, texts, sources } = gathered
+  const file = resolve(from.cwd, path)
+  const shown = looksLikePath(path) ? ` \`${file}\`` : ''
+  try {
+    const text = from
+      .readFile(file)
+      .replace(/^\uFEFF/, '')
+      .replace(/[\r\n]+$/, '')
+    if (text.trim() === '') {
+      faults.push({
+        variable: `${name}_FILE`,
+        message: `must name a file that holds the value:${shown || ' it'} is empty`
+      })
+      return
+    }
+    texts[name] = text
+    sources[name] = 'file'
+    if (name === 'LOGTRAIL_API_KEY') gathered.keyFile = file
+  } catch (error) {
+    faults.push({
+      variable: `${name}_FILE`,
+      message: `must name a readable file:${shown || ' it'} is not (${codeOf(error)})`
+    })
+  }
+}
+
+function readDotenv({ cwd, readFile }: Surroundings, faults: Fault[]): Record<string, string | undefined> {
+  try {
+    return parseEnv(readFile(join(cwd, '.env')))
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') {
+      faults.push({ variable: '.env', message: `must be readable where it exists: it is not (${codeOf(error)})` })
+    }
+    return {}
+  }
+}
+
+function present(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const entries = Object.entries(env).filter((entry): entry is [string, string] => (entry[1] ?? '').trim() !== '')
+  return Object.fromEntries(entries)
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code ?? 'unreadable')
+}
+
+/** A secret put into X_FILE by mistake is not to be repeated as the path that was not found. */
+function looksLikePath(path: string): boolean {
+  if (/lt_[a-z]+_(?:wo|ro|rw)_|:\/\/|eyJ/.test(path)) return false
+  return /^(?:\.{0,2}\/|[A-Za-z]:[\\/])[^\s=+]{1,200}$/.test(path) || /^(?=.*[./])[\w./-]{1,64}$/.test(path)
+}
