@@ -9,7 +9,7 @@ export interface JwksOptions {
   algorithms: readonly string[]
   userAgent: string
   now(): number
-  /** Told when a key has come or gone. */
+  /** Told when a key has come: what was refused may now hold. */
   onChange(): void
   /** Told once when fetching begins to fail, and once (undefined) when it works again. */
   onFault?: ((message: string | undefined) => void) | undefined
@@ -77,7 +77,6 @@ export function createJwksSource(options: JwksOptions): KeySource {
   /** Keys that stay keep their identity, so that what they vouched for stays cached. */
   function replace(fresh: Map<string, VerificationKey>): void {
     const kept = new Map(keys?.map(key => [key.id, key]))
-    const before = kept.size
     let changed = false
     keys = [...fresh].map(([id, key]) => {
       const old = kept.get(id)
@@ -86,7 +85,7 @@ export function createJwksSource(options: JwksOptions): KeySource {
       return old ?? key
     })
     for (const gone of kept.values()) gone.live = false
-    if (changed || kept.size > 0 || before === 0) onChange()
+    if (changed) onChange()
   }
 
   function tend(time: number): boolean {

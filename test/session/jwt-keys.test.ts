@@ -1,0 +1,147 @@
+import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
+import t from 'tap'
+import { createJwtSessions, type JwtKey } from '../../src/session/jwt-sessions.js'
+import { asymmetric, bearer, claims, ed25519, forge, hs, NOW, outcome, p256, pemOf, rsa, secret } from './forge.js'
+
+const make = (key: JwtKey, more: object = {}) =>
+  createJwtSessions({ cookie: 'session', userClaim: 'sub', now: () => NOW, key, ...more })
+const ada = { userId: 'ada', via: 'authorization' }
+const pss = (hash: string, saltLength: number) => asymmetric(rsa.privateKey, hash, { padding: 6, saltLength })
+const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+const p521 = generateKeyPairSync('ec', { namedCurve: 'P-521' })
+
+t.test('every algorithm, with the kind of key it belongs to and no other', async t => {
+  const keys = {
+    secret: make({ secret: Buffer.from(secret) }),
+    rsa: make({ publicKey: pemOf(rsa.publicKey) }),
+    p256: make({ publicKey: pemOf(p256.publicKey) }),
+    p384: make({ publicKey: pemOf(p384.publicKey) }),
+    p521: make({ publicKey: pemOf(p521.publicKey) }),
+    ed25519: make({ publicKey: pemOf(ed25519.publicKey) })
+  }
+  const signers: [keyof typeof keys, string, (input: string) => string][] = [
+    ['secret', 'HS256', hs(secret, 'sha256')],
+    ['secret', 'HS384', hs(secret, 'sha384')],
+    ['secret', 'HS512', hs(secret, 'sha512')],
+    ['rsa', 'RS256', asymmetric(rsa.privateKey, 'sha256')],
+    ['rsa', 'RS384', asymmetric(rsa.privateKey, 'sha384')],
+    ['rsa', 'RS512', asymmetric(rsa.privateKey, 'sha512')],
+    ['rsa', 'PS256', pss('sha256', 32)],
+    ['rsa', 'PS384', pss('sha384', 48)],
+    ['rsa', 'PS512', pss('sha512', 64)],
+    ['p256', 'ES256', asymmetric(p256.privateKey, 'sha256')],
+    ['p384', 'ES384', asymmetric(p384.privateKey, 'sha384')],
+    ['p521', 'ES512', asymmetric(p521.privateKey, 'sha512')],
+    ['ed25519', 'EdDSA', asymmetric(ed25519.privateKey, null)],
+    ['ed25519', 'Ed25519', asymmetric(ed25519.privateKey, null)]
+  ]
+  for (const [kind, alg, sign] of signers) {
+    const token = forge({ alg }, claims(), sign)
+    for (const [name, source] of Object.entries(keys)) {
+      t.same(await outcome(source, bearer(token)), name === kind ? ada : 'SESSION_INVALID', `${alg} with ${name}`)
+    }
+  }
+  for (const source of Object.values(keys)) {
+    t.equal((await source.check()).ok, true)
+    t.equal(source.readsAuthorization, true)
+    await source.close()
+    await source.close()
+  }
+  t.match((await keys.secret.check()).message, /HMAC secret: HS256, HS384, HS512/)
+  t.match((await keys.p384.check()).message, /\(P-384\): ES384/)
+  t.match((await keys.rsa.check()).message, /\(RSA\)/)
+})
+
+t.test('algorithms may be narrowed, never widened', async t => {
+  const narrow = make({ secret }, { algorithms: ['HS512'] })
+  t.equal(await outcome(narrow, bearer(forge({ alg: 'HS256' }, claims()))), 'SESSION_INVALID')
+  t.same(await outcome(narrow, bearer(forge({ alg: 'HS512' }, claims(), hs(secret, 'sha512')))), ada)
+  t.same(
+    await outcome(make({ secret }, { algorithms: [] }), bearer(forge({ alg: 'HS256' }, claims()))),
+    ada,
+    'none named'
+  )
+
+  const widened: [JwtKey, string[]][] = [
+    [{ secret }, ['HS256', 'RS256']],
+    [{ secret }, ['none']],
+    [{ publicKey: pemOf(rsa.publicKey) }, ['RS256', 'HS256']],
+    [{ publicKey: pemOf(p256.publicKey) }, ['ES384']],
+    [{ jwksUrl: 'https://127.0.0.1:9/' }, ['HS256']],
+    [{ jwksUrl: 'https://127.0.0.1:9/' }, ['RS256', 'none']]
+  ]
+  for (const [key, algorithms] of widened) {
+    t.throws(() => make(key, { algorithms, issuer: 'i', audience: 'a' }), /^SESSION_JWT_ALGORITHMS: /)
+  }
+})
+
+t.test('secrets that will not do, and are not quoted', async t => {
+  const refused: [string, RegExp][] = [
+    ['', /at least 32 bytes long, is 0/],
+    ['short-secret', /at least 32 bytes long, is 12/],
+    [pemOf(rsa.publicKey), /PEM or JWK/],
+    [JSON.stringify(rsa.publicKey.export({ format: 'jwk' })), /PEM or JWK/]
+  ]
+  for (const [text, why] of refused) {
+    t.throws(() => make({ secret: text }), why)
+    t.throws(() => make({ secret: text }), /^SESSION_JWT_SECRET: (?!.*short-secret)/)
+  }
+})
+
+t.test('public keys in the forms people have them', async t => {
+  const token = forge({ alg: 'RS256' }, claims(), asymmetric(rsa.privateKey))
+  const pem = pemOf(rsa.publicKey)
+  t.same(await outcome(make({ publicKey: pem.replaceAll('\n', '\\n') }), bearer(token)), ada, 'as in an .env file')
+  t.same(await outcome(make({ publicKey: `\n${pem}\n` }), bearer(token)), ada)
+  const pkcs1 = rsa.publicKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+  t.same(await outcome(make({ publicKey: pkcs1 }), bearer(token)), ada, 'PKCS #1')
+})
+
+t.test('a certificate is taken for its key', async t => {
+  let certificate: string
+  try {
+    const key = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' })
+    certificate = execFileSync('openssl', ['req', '-x509', '-key', '/dev/stdin', '-subj', '/CN=test', '-days', '1'], {
+      input: key,
+      stdio: ['pipe', 'pipe', 'ignore']
+    }).toString()
+  } catch {
+    return void t.comment('skipped: needs openssl')
+  }
+  const token = forge({ alg: 'RS256' }, claims(), asymmetric(rsa.privateKey))
+  t.same(await outcome(make({ publicKey: certificate }), bearer(token)), ada)
+})
+
+t.test('public keys that will not do', async t => {
+  const privatePem = rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  t.throws(() => make({ publicKey: privatePem }), /SESSION_JWT_PUBLIC_KEY: holds a private key/)
+  t.throws(() => make({ publicKey: 'AAAA' }), /SESSION_JWT_PUBLIC_KEY: is not a public key/)
+  t.throws(() => make({ publicKey: '' }), /SESSION_JWT_PUBLIC_KEY: is not a public key/)
+  const small = generateKeyPairSync('rsa', { modulusLength: 1024 })
+  t.throws(() => make({ publicKey: pemOf(small.publicKey) }), /at least 2048 bits/)
+  const others = [
+    generateKeyPairSync('ec', { namedCurve: 'secp256k1' }),
+    generateKeyPairSync('ed448'),
+    generateKeyPairSync('rsa-pss', { modulusLength: 2048 }),
+    generateKeyPairSync('x25519')
+  ]
+  for (const { publicKey } of others) {
+    t.throws(() => make({ publicKey: pemOf(publicKey) }), /SESSION_JWT_PUBLIC_KEY: keys of this kind are not supported/)
+  }
+})
+
+t.test('what a configuration must have', async t => {
+  const jwksUrl = 'https://127.0.0.1:9/'
+  t.throws(() => make({ jwksUrl }, { audience: 'a' }), /SESSION_JWT_ISSUER: is required/)
+  t.throws(() => make({ jwksUrl }, { audience: 'a', issuer: [] }), /SESSION_JWT_ISSUER: is required/)
+  t.throws(() => make({ jwksUrl }, { issuer: 'i' }), /SESSION_JWT_AUDIENCE: is required/)
+  t.throws(() => make({ secret }, { userClaim: '__proto__' }), /SESSION_USER_CLAIM: must not contain __proto__/)
+})
+
+t.test('issuers and audiences may be several', async t => {
+  const source = make({ secret }, { issuer: ['i1', 'i2'], audience: ['a1', 'a2'] })
+  t.same(await outcome(source, bearer(forge({ alg: 'HS256' }, claims({ iss: 'i2', aud: ['x', 'a1'] })))), ada)
+  t.equal(await outcome(source, bearer(forge({ alg: 'HS256' }, claims({ iss: 'i3', aud: 'a1' })))), 'SESSION_INVALID')
+  t.equal(await outcome(source, bearer(forge({ alg: 'HS256' }, claims({ iss: 'i1', aud: 'a3' })))), 'SESSION_INVALID')
+})
