@@ -1,20 +1,17 @@
 import httpProxy from '@fastify/http-proxy'
-import type { FastifyInstance, FastifyReply, FastifyRequest, preHandlerHookHandler } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../errors.js'
-import type { LogtrailClient, UpstreamAnswer } from '../logtrail/client.js'
-import { judge, toHttpError } from '../logtrail/verdict.js'
-
-/** The checked entries of a request, serialised, as the composition root has read them. */
-export interface DirectRequest {
-  entries: readonly string[]
-}
+import { answerOf, type ProxiedResponse, type UpstreamAnswer } from '../logtrail/answer.js'
+import type { LogtrailClient } from '../logtrail/client.js'
+import { UpstreamFault } from '../logtrail/fault.js'
+import { judge, passOn, toHttpError } from '../logtrail/verdict.js'
 
 export interface DirectOptions {
   client: LogtrailClient
   /** Logtrail's base address, from configuration. */
   baseUrl: string
   /** Reads and checks the entries before anything is sent; runs as the plugin's preHandler. */
-  read: preHandlerHookHandler
+  read: (request: FastifyRequest) => Promise<void>
   /** The checked entries of a request whose `read` has passed. */
   entries: (request: FastifyRequest) => readonly string[]
   /** How many entries of the request Logtrail took, or did not; told once for each request. */
@@ -36,6 +33,9 @@ export interface DirectOptions {
  */
 export async function direct(app: FastifyInstance, options: DirectOptions): Promise<void> {
   const { client, entries, onSettled, nothingToSend, now = Date.now } = options
+  const base = new URL(options.baseUrl)
+  const root = base.pathname.replace(/\/$/, '')
+  const addresses = { logs: `${root}/logs`, bulk: `${root}/logs/bulk` }
   let limited: { until: number; error: (retryAfter: number) => HttpError } | undefined
 
   const settle = (request: FastifyRequest, reply: FastifyReply, answer: UpstreamAnswer): void => {
@@ -43,7 +43,8 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     const verdict = judge(answer, at)
     onSettled(request, verdict.kind === 'delivered')
     if (verdict.kind === 'delivered') {
-      reply.send(answer.body)
+      const { status, headers, body } = passOn(answer)
+      reply.code(status).headers(headers).send(body)
       return
     }
     const error = toHttpError(verdict, answer, at)
@@ -58,13 +59,15 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
   }
 
   await app.register(httpProxy, {
-    upstream: options.baseUrl,
+    upstream: base.href,
     httpMethods: ['POST'],
     routes: ['/logs', '/logs/bulk'],
     proxyPayloads: false,
     undici: client.requestable as never,
     disableRequestLogging: true,
-    preHandler: options.read,
+    // of Logtrail's headers none is copied: `settle` sets those that pass
+    replyOptions: { rewriteHeaders: () => ({}) },
+    preHandler: async request => options.read(request),
     handler(request, reply, _destination, plugin) {
       if (limited !== undefined) {
         const left = limited.until - now()
@@ -78,16 +81,19 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
       const list = entries(request)
       if (list.length === 0) return nothingToSend(request, reply)
       const bulk = request.routeOptions.url?.endsWith('/bulk') === true
-      return reply.from(bulk ? '/logs/bulk' : '/logs', {
+      return reply.from(bulk ? addresses.bulk : addresses.logs, {
         ...plugin,
         body: bulk ? `[${list.join(',')}]` : list[0],
         contentType: 'application/json',
         queryString: () => '',
         retriesCount: 0,
-        onResponse: (_request, _reply, response) => settle(request, reply, response as never),
-        onError: (_reply, { error }) => {
+        // of the browser's headers none goes on; an X-Request-Id of its own neither
+        rewriteRequestHeaders: () => ({ 'x-request-id': request.id }),
+        onResponse: (_request: unknown, _reply: unknown, response: unknown) =>
+          settle(request, reply, answerOf(response as ProxiedResponse)),
+        onError: (_reply: unknown, { error }: { error: Error }) => {
           onSettled(request, false)
-          reply.send(error)
+          reply.send(error.cause instanceof UpstreamFault ? toHttpError(error.cause) : error)
         }
       } as never)
     }

@@ -1,0 +1,350 @@
+import { randomUUID } from 'node:crypto'
+import cors from '@fastify/cors'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController
+} from 'fastify'
+import type { Metrics } from './admin/metrics.js'
+import type { RequestLine } from './admin/request-log.js'
+import type { Reader, Reading } from './entry/reader.js'
+import { RefusedEntries } from './entry/refusal.js'
+import { type ErrorCode, errorBody, HttpError } from './errors.js'
+import { clientAddress, foldAddress } from './guard/address.js'
+import { ANSWER_HEADERS, answerClientError, CONNECTION_OPTIONS, guardConnections } from './guard/connections.js'
+import { checkContent } from './guard/content.js'
+import { type Limits, limitExceeded, limitHeaders, type Sender, type Standing } from './guard/limits.js'
+import { createOriginCheck } from './guard/origin.js'
+import type { Session, SessionSource } from './session/session.js'
+
+/**
+ * The public listener: what a request meets, in the order in which it meets it. The order is a security property.
+ *
+ *  1. `rewriteUrl`: any spelling but the exact ones becomes one unknown address, and the query ends here
+ *  2. stopping? (503)
+ *  3. the address is counted, and refused over its limit (429), before anything is read
+ *  4. is there such an address (404), such a method (405)?
+ *  5. does the request come from an allowed page (403)?
+ *  6. whose session is it (401, 503)? The answer carries `X-Session-Tag` from here on
+ *  7. the user is counted (429)
+ *  8. is the body what it says it is (415)? Then it is read, counted while it comes (413)
+ *  9. the entries are checked, made safe and made to fit (400), and counted (429)
+ * 10. delivery takes them
+ */
+export interface PublicOptions {
+  log: FastifyBaseLogger
+  prefix: string
+  bodyLimit: number
+  trustProxy: readonly string[] | undefined
+  allowedOrigins: ReadonlySet<string>
+  /** Addresses that the address limit spares. */
+  isSpared: (address: string) => boolean
+  sessions: SessionSource
+  /** Whether a request without a session is let in. */
+  anonymous: boolean
+  tag: (userId: string) => string
+  reader: Reader
+  createLimits: (app: FastifyInstance, sender: (request: FastifyRequest) => Sender) => Promise<Limits>
+  metrics: Metrics
+  logRequest: (line: RequestLine) => void
+  isStopping: () => boolean
+  /** A forwarding header came from an address that is not trusted. */
+  onUntrustedForwarding: (address: string) => void
+  /** Registers the two ingestion routes; `read` must run before their handler. */
+  delivery: (app: FastifyInstance, read: (request: FastifyRequest) => Promise<void>) => Promise<void> | void
+  /** The browser client, as it is served. */
+  client?: (app: FastifyInstance, path: string) => void
+}
+
+/** What this program knows of a request, besides what Fastify does. */
+export interface Visit {
+  startedAt: number
+  address: string
+  sender: Sender
+  tag: string | undefined
+  entries: number
+  errorCode: string
+  reading: Reading | undefined
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    visit: Visit
+  }
+}
+
+const NOWHERE = '/-'
+const EMPTY = Buffer.alloc(0)
+const EXPOSED = [
+  'Retry-After',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+  'X-Request-Id',
+  'X-Session-Tag'
+]
+const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
+
+export async function createPublicListener(options: PublicOptions): Promise<FastifyInstance> {
+  const { prefix, sessions, metrics, reader } = options
+  const base = prefix === '/' ? '' : prefix
+  const routes = { logs: `${base}/logs`, bulk: `${base}/logs/bulk`, client: `${base}/client.js` }
+  const labels = new Map([
+    [routes.logs, '/logs'],
+    [routes.bulk, '/logs/bulk'],
+    ...(options.client ? [[routes.client, '/client.js'] as const] : [])
+  ])
+
+  const app = fastify({
+    ...CONNECTION_OPTIONS,
+    loggerInstance: options.log,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: options.bodyLimit,
+    trustProxy: options.trustProxy?.length ? [...options.trustProxy] : false,
+    genReqId: () => randomUUID(),
+    requestIdHeader: false,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: answerClientError,
+    rewriteUrl(request) {
+      const url = request.url!
+      const end = url.indexOf('?')
+      const path = end === -1 ? url : url.slice(0, end)
+      return labels.has(path) ? path : NOWHERE
+    }
+  })
+  guardConnections(app.server, (request, response) => app.routing(request, response))
+  app.decorateRequest('visit', null as never)
+
+  const limits = await options.createLimits(app, request => request.visit.sender)
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw, headers } = request
+    if (FORWARDING.some(name => headers[name] !== undefined) && request.ip === raw.socket.remoteAddress) {
+      options.onUntrustedForwarding(clientAddress(undefined, request.ip))
+    }
+    const address = clientAddress(request.ip, raw.socket.remoteAddress)
+    request.visit = {
+      startedAt: performance.now(),
+      address,
+      sender: { addressKey: foldAddress(address), userId: undefined },
+      tag: undefined,
+      entries: 0,
+      errorCode: '',
+      reading: undefined
+    }
+    reply.header('x-request-id', request.id)
+    for (const name in ANSWER_HEADERS) reply.header(name, ANSWER_HEADERS[name as keyof typeof ANSWER_HEADERS])
+    if (options.isStopping()) {
+      reply.header('connection', 'close')
+      done(new HttpError('SHUTTING_DOWN', { retryAfter: 5 }))
+    } else done()
+  })
+
+  if (options.allowedOrigins.size > 0) {
+    // Registered before the first refusal that a page should be able to read. Preflights are answered by routes of our
+    // own: the plugin's would answer for every address there is
+    await app.register(cors, {
+      origin: (origin, done) => done(null, origin !== undefined && options.allowedOrigins.has(origin) ? origin : false),
+      credentials: true,
+      exposedHeaders: EXPOSED,
+      preflight: false
+    })
+  }
+
+  app.addHook('onRequest', async request => {
+    if (options.isSpared(request.visit.address)) return
+    const standing = await limits.address(request)
+    // a preflight over the limit is counted and answered all the same: refused, the page could not read the 429 to come
+    if (standing?.exceeded && !(request.method === 'OPTIONS' && labels.has(request.url))) {
+      throw limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
+    }
+  })
+
+  app.addHook('onResponse', (request, reply, done) => {
+    const { visit } = request
+    const route = labels.get(request.routeOptions.url ?? '') ?? 'other'
+    metrics.request(route, reply.statusCode, visit.errorCode)
+    options.logRequest({
+      request_id: request.id,
+      route,
+      method: request.method,
+      status: reply.statusCode,
+      ...(visit.errorCode ? { error_code: visit.errorCode } : {}),
+      ...(visit.entries ? { entries: visit.entries } : {}),
+      ...(visit.tag ? { user: visit.tag } : {}),
+      duration_ms: Math.round((performance.now() - visit.startedAt) * 100) / 100
+    })
+    done()
+  })
+
+  app.setNotFoundHandler(() => {
+    throw new HttpError('ROUTE_NOT_FOUND')
+  })
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
+
+  const preflight = (path: string, method: string) => {
+    app.options(path, (_request, reply) => {
+      if (reply.getHeader('access-control-allow-origin') !== undefined) {
+        reply.header('access-control-allow-methods', method)
+        reply.header('access-control-allow-headers', 'Content-Type, Authorization, Idempotency-Key')
+        reply.header('access-control-max-age', '600')
+      }
+      return reply.code(204).send()
+    })
+    const others = app.supportedMethods.filter(other => other !== method && other !== 'OPTIONS')
+    app.route({
+      url: path,
+      method: others,
+      handler(_request, reply) {
+        reply.header('allow', `${method}, OPTIONS`)
+        throw new HttpError('METHOD_NOT_ALLOWED')
+      }
+    })
+  }
+  preflight(routes.logs, 'POST')
+  preflight(routes.bulk, 'POST')
+  if (options.client) {
+    preflight(routes.client, 'GET')
+    options.client(app, routes.client)
+  }
+
+  await app.register(
+    async ingest => {
+      const checkOrigin = createOriginCheck(options.allowedOrigins)
+
+      const admit = (
+        request: FastifyRequest,
+        reply: FastifyReply,
+        session: Session | null,
+        byHeader: boolean
+      ): void => {
+        if (byHeader && session?.via !== 'authorization') throw new HttpError('ORIGIN_FORBIDDEN')
+        if (session === null) {
+          if (!options.anonymous) throw new HttpError('SESSION_MISSING')
+          return
+        }
+        const tag = options.tag(session.userId)
+        request.visit.sender.userId = session.userId
+        request.visit.tag = tag
+        reply.header('x-session-tag', tag)
+      }
+
+      ingest.addHook('onRequest', (request, reply, done) => {
+        const verdict = checkOrigin(request.headers, request.host)
+        const byHeader = verdict === 'authorization'
+        if (
+          verdict === 'forbidden' ||
+          (byHeader && !(sessions.readsAuthorization && request.headers.authorization !== undefined))
+        ) {
+          return done(new HttpError('ORIGIN_FORBIDDEN'))
+        }
+        try {
+          const found = sessions.identify(request.headers)
+          if (found instanceof Promise) {
+            found.then(session => admit(request, reply, session, byHeader)).then(() => done(), done)
+            return
+          }
+          admit(request, reply, found, byHeader)
+        } catch (error) {
+          return done(error as Error)
+        }
+        done()
+      })
+
+      ingest.addHook('onRequest', async (request, reply) => {
+        const standing = await limits.request(request)
+        if (standing) {
+          if (standing.exceeded) {
+            const anonymous = request.visit.sender.userId === undefined
+            throw limitExceeded(anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED', standing)
+          }
+          reply.headers(limitHeaders(standing))
+        }
+        checkContent(request.headers)
+      })
+
+      ingest.removeAllContentTypeParsers()
+      ingest.addContentTypeParser(
+        ['application/json', 'text/plain'],
+        { parseAs: 'buffer', bodyLimit: options.bodyLimit },
+        (_request, body, done) => done(null, body)
+      )
+
+      const countEntries = async ({ visit }: FastifyRequest, received: number): Promise<void> => {
+        const standing: Standing | null = await limits.entries(visit.sender, received)
+        if (standing?.exceeded) {
+          const anonymous = visit.sender.userId === undefined
+          throw limitExceeded(anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_LOGS_EXCEEDED', standing)
+        }
+      }
+
+      await options.delivery(ingest, async request => {
+        const { visit } = request
+        const bulk = request.routeOptions.url === routes.bulk
+        const who = {
+          userId: visit.sender.userId,
+          ip: visit.address,
+          userAgent: request.headers['user-agent'],
+          requestId: request.id,
+          receivedAt: Date.now()
+        }
+        const body = (request.body as Buffer | undefined) ?? EMPTY
+        try {
+          const reading = bulk ? reader.bulk(body, who) : reader.single(body, who)
+          visit.entries = reading.received
+          await countEntries(request, reading.received)
+          visit.reading = reading
+          metrics.entries('filtered', reading.filtered)
+          metrics.entries('trimmed', reading.trimmed)
+          metrics.entries('redacted', reading.redacted)
+        } catch (error) {
+          if (error instanceof RefusedEntries) visit.entries = error.received
+          metrics.entries('rejected', visit.entries)
+          throw error
+        } finally {
+          metrics.entries('received', visit.entries)
+        }
+      })
+    },
+    { prefix: base }
+  )
+  return app
+
+  /** The one place where an error becomes an answer: 4xx as they are, everything else says nothing of the inside. */
+  function answerError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+    const known = toHttpError(error)
+    if (known.statusCode >= 500) {
+      const level = known.code === 'INTERNAL_ERROR' ? 'error' : 'warn'
+      request.log[level](
+        { err: known.cause ?? error, error_code: known.code, request_id: request.id },
+        'request failed'
+      )
+    }
+    if (request.visit) request.visit.errorCode = known.code
+    if (known.retryAfter !== undefined) reply.header('retry-after', known.retryAfter)
+    if (known.headers) reply.headers(known.headers)
+    reply
+      .code(known.statusCode)
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(errorBody(known, request.id)))
+  }
+}
+
+/** Fastify's own refusals, by code. */
+const FASTIFY_ERRORS: Record<string, ErrorCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'VALIDATION_INVALID_CONTENT_TYPE',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BAD_REQUEST',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'VALIDATION_EMPTY_BODY',
+  ECONNRESET: 'BAD_REQUEST'
+}
+
+function toHttpError(error: Error): HttpError {
+  if (error instanceof HttpError) return error
+  return new HttpError(FASTIFY_ERRORS[(error as FastifyError).code] ?? 'INTERNAL_ERROR', { cause: error })
+}
