@@ -1,0 +1,167 @@
+import type { Claimed, EntryId } from '../outbox/outbox.js'
+
+/** What Logtrail had against the entries of a request. */
+export interface Refusal {
+  status: number
+  code: string
+  message: string
+  errors: readonly { log_index: number | null; field: string; message: string }[]
+  /** Body of the answer. */
+  answer: string
+}
+
+/** One entry that Logtrail will not take, and why. */
+export interface Refused {
+  entry: Claimed
+  status: number
+  code: string
+  field: string
+  message: string
+  answer: string
+}
+
+/** What a request decided. */
+export interface Settled {
+  taken: readonly Claimed[]
+  refused: readonly Refused[]
+}
+
+interface Piece {
+  entries: readonly Claimed[]
+  /** Refused for certain, as its other half was taken: not worth sending as it is. */
+  bad: boolean
+  /** Left half: if it is taken, what is below it on the stack is bad. */
+  left: boolean
+  /** Whether names in Logtrail's answer are followed. */
+  names: boolean
+  /** Entries that Logtrail named, and the outcome of `entries` that confirms it. */
+  suspects: readonly Refused[]
+  confirmedBy: 'taken' | 'refused'
+}
+
+function piece(entries: readonly Claimed[], names: boolean, more: Partial<Piece> = {}): Piece {
+  return { entries, names, bad: false, left: false, suspects: [], confirmedBy: 'taken', ...more }
+}
+
+/**
+ * A claimed batch on its way, and what becomes of it when Logtrail refuses it: a stack of pieces, of which one is sent at a
+ * time, the older entries first, so that users' order holds.
+ *
+ * An entry counts as refused when it was refused standing alone; or when Logtrail named it and was right about the
+ * rest: the batch without all the named ones was taken (or, where all are named, the first of them alone was refused).
+ * That costs two requests for any number of bad entries. A name alone is not believed: an index counted from 1, or one
+ * of another list, would bury a good entry. Where names are missing or proved wrong, halves are tried (two requests for each
+ * halving, one where the left half was taken: then the right one is bad without being asked).
+ */
+export class Batch {
+  /** Not to be tried before (see Clock.now). */
+  due = 0
+  /** How often it was put aside. */
+  aside = 0
+  asideAt = 0
+  #stack: Piece[]
+  #whole = true
+
+  constructor(claimed: readonly Claimed[]) {
+    this.#stack = [piece(claimed, true)]
+  }
+
+  /** Whether it is as it was claimed. */
+  get whole(): boolean {
+    return this.#whole
+  }
+
+  get done(): boolean {
+    return this.#stack.length === 0
+  }
+
+  /** Entries to be sent next, in one request. */
+  get current(): readonly Claimed[] {
+    while (this.#top.bad && this.#top.entries.length > 1) this.#halve()
+    return this.#top.entries
+  }
+
+  /** All that is not settled. */
+  ids(): EntryId[] {
+    return this.#stack.flatMap(({ entries, suspects }) => [...entries, ...suspects.map(each => each.entry)]).map(idOf)
+  }
+
+  /** Logtrail took `current`. */
+  taken(): Settled {
+    const { entries, left, suspects, confirmedBy } = this.#pop()
+    const below = this.#stack.at(-1)
+    if (left && below !== undefined) below.bad = true
+    return { taken: entries, refused: this.#judge(suspects, confirmedBy === 'taken') }
+  }
+
+  /** Logtrail refused `current`. Returns which entries are settled by that. */
+  refused(refusal: Refusal): readonly Refused[] {
+    const { entries, names, suspects, confirmedBy } = this.#top
+    if (entries.length === 1) {
+      this.#pop()
+      const alone = refused(entries[0] as Claimed, refusal, refusal.errors[0])
+      return [alone, ...this.#judge(suspects, confirmedBy === 'refused')]
+    }
+    const named = names ? entries.flatMap((entry, index) => accused(entry, index, refusal)) : []
+    if (named.length === 0) {
+      this.#halve(refusal.status !== 413)
+      return []
+    }
+    this.#pop()
+    if (named.length === entries.length) {
+      const [first, ...others] = named as [Refused, ...Refused[]]
+      this.#stack.push(piece([first.entry], false, { suspects: others, confirmedBy: 'refused' }))
+      return []
+    }
+    const accusedOnes = new Set(named.map(each => each.entry))
+    const rest = entries.filter(entry => !accusedOnes.has(entry))
+    this.#stack.push(piece(rest, false, { suspects: named, confirmedBy: 'taken' }))
+    return []
+  }
+
+  get #top(): Piece {
+    return this.#stack.at(-1) as Piece
+  }
+
+  #pop(): Piece {
+    this.#whole = false
+    return this.#stack.pop() as Piece
+  }
+
+  /** @param content whether the fault is in some entry, not in the size of all together */
+  #halve(content = true): void {
+    const { entries, names, suspects } = this.#pop()
+    this.#judge(suspects, false)
+    const middle = entries.length >> 1
+    this.#stack.push(piece(entries.slice(middle), names))
+    this.#stack.push(piece(entries.slice(0, middle), names, { left: content }))
+  }
+
+  /** Names that were not confirmed say nothing: those entries are tried like others. */
+  #judge(suspects: readonly Refused[], confirmed: boolean): readonly Refused[] {
+    if (confirmed) return suspects
+    if (suspects.length > 0) {
+      this.#stack.push(
+        piece(
+          suspects.map(each => each.entry),
+          false
+        )
+      )
+    }
+    return []
+  }
+}
+
+export function idOf(entry: Claimed): EntryId {
+  return entry.id
+}
+
+function accused(entry: Claimed, index: number, refusal: Refusal): Refused[] {
+  const error = refusal.errors.find(each => each.log_index === index)
+  return error === undefined ? [] : [refused(entry, refusal, error)]
+}
+
+function refused(entry: Claimed, refusal: Refusal, error: { field: string; message: string } | undefined): Refused {
+  const { status, code, answer, message } = refusal
+  return { entry, status, code, answer, field: error?.field ?? '', message: error?.message ?? message }
+}

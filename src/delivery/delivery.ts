@@ -1,0 +1,68 @@
+import type { Fault, HttpError } from '../errors.js'
+import type { LogtrailClient } from '../logtrail/client.js'
+import type { Started } from '../outbox/outbox.js'
+import type { Budget } from './budget.js'
+import type { Clock } from './clock.js'
+
+/** What keeps entries from leaving: no accepted key, a failing upstream, a 429 of the rate limit, a spent month. */
+export type Degraded = 'key' | 'upstream' | 'rate' | 'quota'
+
+/** What is said of keys that change; a Keyring is one. */
+export interface KeyChanges {
+  on(event: 'change', listener: () => void): void
+  off(event: 'change', listener: () => void): void
+  state(): readonly { state: string }[]
+}
+
+/** What sender, pooled and queued delivery are all given. Durations are milliseconds. */
+export interface DeliveryOptions {
+  client: Pick<LogtrailClient, 'post'>
+  budget: Budget
+  clock: Clock
+  /** A refused key is tried again as soon as it says that there is another one, not only every 30 s. */
+  keyring?: KeyChanges
+  /** Entries in one request, at most (LOGTRAIL_MAX_BATCH). */
+  maxBatch: number
+  /** Bytes of one request's body, at most. */
+  maxBytes: number
+  /** BATCH_MAX_WAIT */
+  maxWait: number
+  /** Requests under way at once, at most: 16 where nothing is said. The client needs as many connections. */
+  concurrency?: number
+  random?: () => number
+  requestId?: () => string
+  /** Told when it changes, with the fault behind it: for the log, the metric and /readyz. */
+  onState?: (degraded: Degraded | null, cause: HttpError | undefined) => void
+  /** A request met a fault, or the outbox could not be written: for the log. */
+  onFault?: (error: unknown) => void
+}
+
+/** The checked entries of one request of a browser. */
+export interface DeliveryRequest {
+  /** Name of the user's queue: 'u:<id>' or 'a:<address>'. */
+  user: string
+  /** Serialised. There may be none, when all were filtered. */
+  entries: readonly string[]
+  /** From a bulk request: faults then name the index in it. */
+  bulk: boolean
+}
+
+/** What a browser is told. */
+export interface Receipt {
+  accepted: number
+  /** Pooled: entries that Logtrail refused, where it took others of the request. */
+  rejected?: Fault[]
+}
+
+/** What the composition root needs of either way to deliver. */
+export interface Delivery {
+  /** Opens the outbox; what it holds of an earlier run goes out first. */
+  start(): Promise<Started>
+  /** @throws HttpError as the interface says; then the browser has to send the whole request again */
+  deliver(request: DeliveryRequest): Promise<Receipt>
+  /** Sends what it can within `ms`, keeps the rest where it can be kept, and closes the outbox. May be called twice. */
+  stop(ms: number): Promise<void>
+  degraded(): Degraded | null
+  /** As a browser would be told why nothing goes at the moment; undefined while Logtrail deals with requests. */
+  fault(): HttpError | undefined
+}

@@ -1,0 +1,105 @@
+import type { ClaimBounds, Claimed } from '../outbox/outbox.js'
+import type { Budget } from './budget.js'
+import type { Clock } from './clock.js'
+import { holdFor } from './pace.js'
+
+/** Entries that wait but could not be claimed (another process has them, the store cannot be read) are asked for again. */
+const ASK_AGAIN = 1000
+
+export interface GateOptions {
+  clock: Clock
+  budget: Pick<Budget, 'fullness' | 'interval' | 'proven'>
+  maxWait: number
+  longestWait: number
+  eager: boolean
+}
+
+/** Decides when a batch is worth a request; the tokens themselves are the budget's. */
+export interface Gate {
+  /**
+   * @param unclaimed entries that wait and are not claimed
+   * @param size of a full batch
+   * @param idle whether no request is under way
+   * @param drain whether to wait for no company
+   * @returns milliseconds to wait, 0 to claim now; without end while nothing waits
+   */
+  hold(unclaimed: number, size: ClaimBounds, idle: boolean, drain: boolean): number
+  /** Whether the wait is over before its time if nobody else comes in the next turn of the event loop. */
+  quiet(): boolean
+  /** What a claim yielded. @returns whether to send it; otherwise it goes back and waits for more. */
+  claimed(entries: readonly Claimed[]): boolean
+  /** A batch was settled or returned: users that were passed over may be claimed from. */
+  freed(): void
+}
+
+export function createGate({ clock, budget, maxWait, longestWait, eager }: GateOptions): Gate {
+  /** Since when entries wait that could be claimed, as far as we know. */
+  let since: number | undefined
+  /** Entries that wait behind claimed ones of their users: found out by claiming. */
+  let blocked = 0
+  let blockedAt = 0
+  let seen = 0
+  let quiet = false
+  /** Of the claim that `hold` allows. */
+  let unclaimed = 0
+  let full = 0
+  let bytes = 0
+  let must = false
+  let entryBytes = 0
+
+  return {
+    hold(waiting, size, idle, drain) {
+      const now = clock.now()
+      quiet = false
+      unclaimed = waiting
+      bytes = size.bytes
+      full = entryBytes === 0 ? size.entries : Math.min(size.entries, Math.max(1, Math.floor(bytes / entryBytes)))
+      if (blocked > 0 && idle && now >= blockedAt + ASK_AGAIN) blocked = 0
+      const free = waiting - blocked
+      if (free <= 0) {
+        since = undefined
+        seen = 0
+        return waiting > 0 && idle && !drain ? blockedAt + ASK_AGAIN - now : Number.POSITIVE_INFINITY
+      }
+      since ??= now
+      const fullness = budget.proven() ? budget.fullness() : 1
+      const pace = holdFor({ maxWait, interval: budget.interval(), fullness, longest: longestWait })
+      const left = Math.max(0, since + pace - now)
+      const hurry = eager && idle && pace <= maxWait
+      must = drain || left === 0 || (hurry && seen === free)
+      if (must || free >= full) return 0
+      seen = free
+      quiet = hurry
+      return left
+    },
+
+    quiet: () => quiet,
+
+    claimed(entries) {
+      let size = 0
+      for (const entry of entries) size += entry.body.length + 1
+      if (entries.length > 0) {
+        const average = size / entries.length
+        entryBytes = entryBytes === 0 ? average : entryBytes * 0.9 + average * 0.1
+      }
+      seen = 0
+      // Less than a full batch although more wait: the others' users are busy.
+      const thin = entries.length < Math.min(full, unclaimed) && size + 2 * entryBytes < bytes
+      if (thin || entries.length === 0) {
+        blocked = unclaimed - entries.length
+        blockedAt = clock.now()
+      }
+      if (entries.length === 0) {
+        since = undefined
+        return false
+      }
+      if (thin && !must) return false
+      since = undefined
+      return true
+    },
+
+    freed() {
+      blocked = 0
+    }
+  }
+}

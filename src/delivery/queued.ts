@@ -1,0 +1,82 @@
+import type { Outbox } from '../outbox/outbox.js'
+import type { Delivery, DeliveryOptions } from './delivery.js'
+import { createSender } from './sender.js'
+
+/** Entries are looked through for old ones so often. */
+const EXPIRY = 60_000
+/** After the machine's date was changed by more than this against the time that passed, nothing expires for a while. */
+const JUMP = 30_000
+const GRACE = 600_000
+const LONGEST_WAIT = 5_000
+
+export interface QueuedOptions extends DeliveryOptions {
+  outbox: Outbox
+  /** QUEUE_MAX_AGE, milliseconds. */
+  maxAge: number
+  onDelivered?: (entries: number) => void
+  /** Entries became dead letters: refused by Logtrail, or `EXPIRED`. */
+  onBuried?: (entries: number, code: string) => void
+}
+
+/**
+ * Answers as soon as entries are stored; a fault of Logtrail is ridden out. What `deliver` resolved for is sent until
+ * Logtrail has taken it, or is a dead letter.
+ */
+export function createQueued(options: QueuedOptions): Delivery {
+  const { outbox, clock, maxAge, onBuried, onFault } = options
+  const sender = createSender({ ...options, longestWait: LONGEST_WAIT, eager: false, keepRefused: true })
+  let timer: unknown
+  let stopping: Promise<void> | undefined
+  let offset = 0
+  let sure = 0
+
+  function ageLater(): void {
+    if (stopping !== undefined) return
+    timer = clock.setTimeout(() => {
+      age().catch(onFault).finally(ageLater)
+    }, EXPIRY)
+  }
+
+  /**
+   * An entry's age is told by the machine's date. When that has jumped, ages are wrong until it is put right, if it is: who
+   * set it wrong for a moment must not lose a queue. (What expires is not lost either: it is a dead letter.)
+   */
+  async function age(): Promise<void> {
+    const now = clock.now()
+    const before = offset
+    offset = clock.wall() - now
+    if (Math.abs(offset - before) > JUMP) sure = now + GRACE
+    if (now < sure) return
+    const expired = await outbox.expire(maxAge)
+    if (expired > 0) onBuried?.(expired, 'EXPIRED')
+  }
+
+  async function stop(ms: number): Promise<void> {
+    clock.clearTimeout(timer)
+    await sender.stop(ms)
+    await outbox.stop()
+  }
+
+  return {
+    async start() {
+      const started = await outbox.start()
+      offset = clock.wall() - clock.now()
+      sender.start()
+      ageLater()
+      return started
+    },
+
+    async deliver({ user, entries }) {
+      if (entries.length > 0) await outbox.append(entries.map(body => ({ user, body })))
+      return { accepted: entries.length }
+    },
+
+    stop(ms) {
+      stopping ??= stop(ms)
+      return stopping
+    },
+
+    degraded: sender.degraded,
+    fault: sender.fault
+  }
+}

@@ -1,0 +1,263 @@
+import { randomUUID } from 'node:crypto'
+import type { HttpError } from '../errors.js'
+import type { Claimed, EntryId, Outbox } from '../outbox/outbox.js'
+import { Batch, idOf, type Refused } from './batch.js'
+import { createBounds } from './bounds.js'
+import type { Ticket } from './budget.js'
+import type { Degraded, DeliveryOptions } from './delivery.js'
+import { createGate } from './gate.js'
+import { createHealth } from './health.js'
+import { createReception, type Next } from './reception.js'
+import { createResting } from './resting.js'
+import { createSettlement } from './settlement.js'
+
+export interface SenderOptions extends DeliveryOptions {
+  outbox: Outbox
+  /** Longest that a batch waits for company when the budget is drained. */
+  longestWait: number
+  /** Sends without waiting for `maxWait` while nothing else is happening: somebody waits for the answer. */
+  eager: boolean
+  /** Whether refused entries become dead letters; otherwise they are forgotten once `settled` was told. */
+  keepRefused: boolean
+  /** An entry left the outbox: delivered, or refused. Told once for each. */
+  settled?: (id: EntryId, refused: Refused | undefined) => void
+  /** False for an entry whose browser has gone: it is forgotten instead of sent (again). */
+  wanted?: (id: EntryId) => boolean
+  /** Logtrail has answered 429. */
+  onPause?: () => void
+  onDelivered?: (entries: number) => void
+  onBuried?: (entries: number, code: string) => void
+}
+
+export interface Sender {
+  start(): void
+  /**
+   * Sends what it can within `ms` without waiting for company, then gives up what is under way and returns those entries
+   * to the outbox. Resolves at once where nothing can be sent within that time. A second call awaits the first.
+   */
+  stop(ms: number): Promise<void>
+  degraded(): Degraded | null
+  /** As a browser would be told why nothing goes at the moment; undefined while Logtrail deals with requests. */
+  fault(): HttpError | undefined
+  requestsUnderWay(): number
+}
+
+const CONCURRENCY = 16
+/** Longest delay of one timer: beyond 2^31 ms Node.js would fire it at once. */
+const LONGEST_TIMER = 3_600_000
+
+/**
+ * Takes entries from an outbox in batches and brings them to Logtrail. The one loop is `pump`: whenever something happened
+ * (entries came, an answer came, a time was reached) it sends all that may be sent now, and sets the alarm for the next
+ * time. Order and fairness are the outbox's: no two batches hold entries of one user, so that batches are independent.
+ *
+ * When to send is asked of three: the budget (is there a token), the health (is the upstream there) and the gate (is the
+ * batch worth a request). While Logtrail is not known to be well, one request at a time goes, as a probe.
+ */
+export function createSender(options: SenderOptions): Sender {
+  const { outbox, client, budget, clock, keyring, wanted, concurrency = CONCURRENCY } = options
+  const { random = Math.random, requestId = randomUUID, onFault = () => {} } = options
+  const health = createHealth(clock, random)
+  const bounds = createBounds({ entries: options.maxBatch, bytes: options.maxBytes }, clock)
+  const gate = createGate(options)
+  const resting = createResting(clock, random)
+  const settlement = createSettlement({ ...options, freed: () => freed() })
+  const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
+  const underWay = new Set<Batch>()
+  const giveUp = new AbortController()
+  let started = false
+  let ended = false
+  let claiming = false
+  let scheduled = false
+  let timer: unknown
+  let told: Degraded | null = null
+  let offAppend = () => {}
+  /** Set by `stop`. */
+  let stopping: Promise<void> | undefined
+  let stopped = () => {}
+  let deadline = Number.POSITIVE_INFINITY
+
+  function schedule(): void {
+    if (scheduled || ended) return
+    scheduled = true
+    clock.soon(wake)
+  }
+
+  function wake(): void {
+    scheduled = false
+    pump()
+  }
+
+  function pump(): void {
+    if (!started || ended || claiming) return
+    clock.clearTimeout(timer)
+    for (;;) {
+      const most = health.probing() || !budget.proven() ? 1 : concurrency
+      if (underWay.size >= most) return
+      const wait = sendNext()
+      if (wait === 0) continue
+      if (wait < Number.POSITIVE_INFINITY) timer = clock.setTimeout(pump, Math.min(Math.ceil(wait), LONGEST_TIMER))
+      if (stopping !== undefined && !claiming && underWay.size === 0 && clock.now() + wait >= deadline) end()
+      return
+    }
+  }
+
+  /** @returns milliseconds until something can be sent; 0 where something was, or where it is worth trying again */
+  function sendNext(): number {
+    const closed = Math.max(budget.wait(), health.wait())
+    const rested = resting.next()
+    const restFor = rested === undefined ? Number.POSITIVE_INFINITY : Math.max(closed, rested.due - clock.now())
+    if (rested !== undefined && restFor <= 0) {
+      resting.remove(rested)
+      const ids = rested.ids()
+      if (wanted === undefined || ids.some(wanted)) send(rested)
+      else void outbox.acknowledge(ids)
+      return 0
+    }
+    const size = bounds.now()
+    size.entries = health.shrink(size.entries)
+    const { waiting, claimed } = outbox.stats()
+    const hold = gate.hold(waiting - claimed, size, underWay.size === 0, stopping !== undefined)
+    if (hold > 0 && gate.quiet()) schedule()
+    const wait = Math.min(restFor, Math.max(closed, hold))
+    if (wait > 0) return wait
+    const claim = outbox.claim(size)
+    if (!(claim instanceof Promise)) {
+      take(claim)
+      return 0
+    }
+    claiming = true
+    claim.then(arrived).catch(onFault)
+    return Number.POSITIVE_INFINITY
+  }
+
+  function arrived(claimed: Claimed[]): void {
+    claiming = false
+    if (ended) release(claimed.map(idOf))
+    else take(claimed)
+    pump()
+  }
+
+  function take(claimed: Claimed[]): void {
+    const entries = stillWanted(claimed)
+    if (gate.claimed(entries)) send(new Batch(entries))
+    else if (entries.length > 0) release(entries.map(idOf))
+  }
+
+  function release(ids: readonly EntryId[]): void {
+    if (wanted === undefined) {
+      void outbox.release(ids)
+      return
+    }
+    void outbox.acknowledge(ids.filter(id => !wanted(id)))
+    void outbox.release(ids.filter(wanted))
+  }
+
+  function stillWanted(claimed: Claimed[]): Claimed[] {
+    if (wanted === undefined || claimed.every(entry => wanted(entry.id))) return claimed
+    void outbox.acknowledge(claimed.filter(entry => !wanted(entry.id)).map(idOf))
+    return claimed.filter(entry => wanted(entry.id))
+  }
+
+  function send(batch: Batch): void {
+    const ticket = budget.take() as Ticket
+    const entries = batch.current
+    const single = entries.length === 1
+    const body = single ? (entries[0] as Claimed).body : join(entries)
+    underWay.add(batch)
+    client
+      .post(single ? 'logs' : 'bulk', body, { requestId: requestId(), signal: giveUp.signal })
+      .then(
+        answer => back(batch, reception.answered(batch, ticket, body.length, answer)),
+        error => back(batch, ended ? 'put back' : reception.failed(batch, ticket, error))
+      )
+      .catch(onFault)
+  }
+
+  function back(batch: Batch, next: Next): void {
+    underWay.delete(batch)
+    gate.freed()
+    if (ended) return
+    if (next === 'settled') resting.succeeded()
+    const aside = next === 'failed' && resting.putAside(batch, health.failures())
+    if (!aside && !batch.done) {
+      // One as it was claimed is mixed anew; one that was split keeps what was found out.
+      if (batch.whole) release(batch.ids())
+      else resting.add(batch)
+    }
+    report()
+    pump()
+  }
+
+  function freed(): void {
+    gate.freed()
+    schedule()
+  }
+
+  function degraded(): Degraded | null {
+    const wrong = health.wrong()
+    return wrong === 'key' ? wrong : (budget.reason() ?? wrong ?? null)
+  }
+
+  function report(): void {
+    if (budget.pausedFor() > 0) options.onPause?.()
+    const state = degraded()
+    if (state === told) return
+    told = state
+    options.onState?.(state, reception.fault())
+  }
+
+  /** Two refused keys are taken in turn, and each turn is a change: no news. */
+  function keyChanged(): void {
+    if (keyring?.state().every(each => each.state === 'refused')) return
+    health.keyChanged()
+    schedule()
+  }
+
+  function end(): void {
+    if (ended) return
+    ended = true
+    clock.clearTimeout(timer)
+    offAppend()
+    keyring?.off('change', keyChanged)
+    settlement.stop()
+    giveUp.abort()
+    const ids = [...underWay].flatMap(batch => batch.ids())
+    release([...ids, ...resting.clear()])
+    stopped()
+  }
+
+  return {
+    start() {
+      if (started || ended) return
+      started = true
+      offAppend = outbox.onAppend(schedule)
+      keyring?.on('change', keyChanged)
+      pump()
+    },
+
+    stop(ms) {
+      stopping ??= new Promise(resolve => {
+        deadline = clock.now() + ms
+        const cut = clock.setTimeout(end, ms)
+        stopped = () => {
+          clock.clearTimeout(cut)
+          resolve()
+        }
+      })
+      if (started) pump()
+      else end()
+      return stopping
+    },
+
+    degraded,
+    fault: reception.fault,
+    requestsUnderWay: () => underWay.size
+  }
+}
+
+function join(entries: readonly Claimed[]): string {
+  let body = `[${(entries[0] as Claimed).body}`
+  for (let i = 1; i < entries.length; i++) body += `,${(entries[i] as Claimed).body}`
+  return `${body}]`
+}

@@ -1,0 +1,73 @@
+import type { EntryId, Outbox } from '../outbox/outbox.js'
+import { idOf, type Refused, type Settled } from './batch.js'
+import type { Clock } from './clock.js'
+
+/** A dead letter that cannot be written is tried again so often. */
+const BURY_AGAIN = 5_000
+
+export interface SettlementOptions {
+  outbox: Outbox
+  clock: Clock
+  /** Whether refused entries become dead letters; otherwise they are forgotten once `settled` was told. */
+  keepRefused: boolean
+  /** An entry left the outbox: delivered, or refused. Told once for each. */
+  settled?: (id: EntryId, refused: Refused | undefined) => void
+  onDelivered?: (entries: number) => void
+  onBuried?: (entries: number, code: string) => void
+  /** The outbox could not be written. */
+  onFault?: (error: unknown) => void
+  /** Entries that were claimed are settled. */
+  freed: () => void
+}
+
+/** Tells the outbox and whoever waits what became of entries. */
+export function createSettlement(options: SettlementOptions): { settle(outcome: Settled): void; stop(): void } {
+  const { outbox, clock, settled, onFault = () => {} } = options
+  let stopped = false
+
+  /** An acknowledgement that is lost means that the entries are sent once more after a restart. */
+  function acknowledge(ids: readonly EntryId[]): void {
+    const done = outbox.acknowledge(ids)
+    if (done instanceof Promise) done.catch(onFault)
+  }
+
+  /** They stay claimed until it succeeds: released they would be sent, and refused, again. */
+  async function bury(refused: readonly Refused[]): Promise<void> {
+    const items = refused.map(({ entry, status, code, field, message, answer }) => ({
+      id: entry.id,
+      reason: { code, status, message: field === '' ? message : `${field}: ${message}`, answer }
+    }))
+    try {
+      await outbox.bury(items)
+    } catch (error) {
+      onFault(error)
+      if (!stopped) clock.setTimeout(() => void bury(refused), BURY_AGAIN)
+      return
+    }
+    for (const each of refused) settled?.(each.entry.id, each)
+    for (const { reason } of items) options.onBuried?.(1, reason.code)
+    options.freed()
+  }
+
+  return {
+    settle({ taken, refused }) {
+      if (taken.length > 0) {
+        const ids = taken.map(idOf)
+        acknowledge(ids)
+        if (settled !== undefined) for (const id of ids) settled(id, undefined)
+        options.onDelivered?.(ids.length)
+      }
+      if (refused.length === 0) return
+      if (options.keepRefused) {
+        void bury(refused)
+        return
+      }
+      acknowledge(refused.map(each => each.entry.id))
+      for (const each of refused) settled?.(each.entry.id, each)
+    },
+
+    stop() {
+      stopped = true
+    }
+  }
+}
