@@ -117,6 +117,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
       return labels.has(path) ? path : NOWHERE
     }
   })
+  const invalid = new WeakSet<object>()
   guardConnections(app.server, (request, response) => app.routing(request, response))
   app.decorateRequest('visit', null as never)
 
@@ -139,7 +140,12 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     }
     reply.header('x-request-id', request.id)
     for (const name in ANSWER_HEADERS) reply.header(name, ANSWER_HEADERS[name as keyof typeof ANSWER_HEADERS])
-    if (options.isStopping()) {
+    if (headers.host === undefined || invalid.has(raw.socket)) {
+      // Node.js has read on already: what stands behind an invalid request in the same packet must not run either
+      invalid.add(raw.socket)
+      reply.header('connection', 'close')
+      done(new HttpError('BAD_REQUEST'))
+    } else if (options.isStopping()) {
       reply.header('connection', 'close')
       done(new HttpError('SHUTTING_DOWN', { retryAfter: 5 }))
     } else done()
@@ -200,10 +206,12 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     app.route({
       url: path,
       method: others,
-      handler(_request, reply) {
+      // before the body is read: what it holds does not matter
+      onRequest(_request, reply, done) {
         reply.header('allow', `${method}, OPTIONS`)
-        throw new HttpError('METHOD_NOT_ALLOWED')
-      }
+        done(new HttpError('METHOD_NOT_ALLOWED'))
+      },
+      handler() {}
     })
   }
   preflight(routes.logs, 'POST')

@@ -22,7 +22,8 @@ export const CONNECTION_OPTIONS = {
     connectionsCheckingInterval: 1000,
     maxHeaderSize: 32 * 1024,
     insecureHTTPParser: false,
-    requireHostHeader: true
+    // asked for by the public listener, in this program's own words
+    requireHostHeader: false
   }
 } as const
 

@@ -26,7 +26,7 @@ export interface Answer {
   body: any
 }
 
-export interface Proxy {
+export interface Program {
   logtrail: Logtrail
   server: RunningServer
   url: string
@@ -60,7 +60,7 @@ interface Teardown {
 export async function startProxy(
   t: Teardown,
   { env = {}, logtrail: options = {}, ca }: ProxyOptions = {}
-): Promise<Proxy> {
+): Promise<Program> {
   const logtrail = await startLogtrail(options)
   t.teardown(() => logtrail.close())
   const lines: string[] = []

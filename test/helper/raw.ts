@@ -1,0 +1,40 @@
+import { connect } from 'node:net'
+
+/**
+ * Sends bytes as they are and collects what comes back until the peer closes, or has been silent for `quietMs` after its
+ * last byte (a keepalive connection stays open), or `timeoutMs` have passed.
+ */
+export function raw(
+  url: string,
+  bytes: string | Buffer,
+  { quietMs = 500, timeoutMs = 5000 }: { quietMs?: number; timeoutMs?: number } = {}
+): Promise<string> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname)
+    let received = ''
+    let quiet: NodeJS.Timeout | undefined
+    const end = () => {
+      clearTimeout(quiet)
+      clearTimeout(limit)
+      socket.destroy()
+      resolve(received)
+    }
+    const limit = setTimeout(end, timeoutMs)
+    socket.on('connect', () => socket.write(bytes))
+    socket.on('data', chunk => {
+      received += chunk.toString('latin1')
+      clearTimeout(quiet)
+      quiet = setTimeout(end, quietMs)
+    })
+    socket.on('close', end)
+    socket.on('error', error =>
+      received === '' && (error as NodeJS.ErrnoException).code !== 'ECONNRESET' ? reject(error) : end()
+    )
+  })
+}
+
+/** The status codes of all answers in what was received, in order. */
+export function statuses(received: string): number[] {
+  return [...received.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(match => Number(match[1]))
+}
