@@ -18,7 +18,7 @@ export interface HttpGetOptions {
   /** Connections kept to the host at most. */
   connections: number
   /** Certificate authorities to trust instead of Node's own. */
-  ca?: string | Buffer
+  ca?: string | Buffer | undefined
 }
 
 /**
@@ -28,8 +28,10 @@ export interface HttpGetOptions {
 export function createHttpGet(options: HttpGetOptions): { get: HttpGet; close(): Promise<void> } {
   const { timeoutMs, maxBytes, connections, ca } = options
   const agent = new Agent({
-    connect: { rejectUnauthorized: true, timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
+    connect: { rejectUnauthorized: true, timeout: timeoutMs, ca },
     connections,
+    // Below what servers allow an idle connection, who do not all announce it: a question must not meet its end.
+    keepAliveTimeout: 1_000,
     headersTimeout: timeoutMs,
     bodyTimeout: timeoutMs,
     maxResponseSize: maxBytes

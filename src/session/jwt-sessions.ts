@@ -164,11 +164,7 @@ function createKeys(options: JwtSessionsOptions, now: () => number, onChange: ()
   if (!issuer?.length) throw new Error('SESSION_JWT_ISSUER: is required with SESSION_JWKS_URL')
   if (!audience?.length) throw new Error('SESSION_JWT_AUDIENCE: is required with SESSION_JWKS_URL')
   const fitting = narrow(ASYMMETRIC, algorithms)
-  const http = createHttpGet({
-    timeoutMs: JWKS_TIMEOUT_MS,
-    maxBytes: JWKS_MAX_BYTES,
-    connections: 1,
-    ...(ca && { ca })
+  const http = createHttpGet({ timeoutMs: JWKS_TIMEOUT_MS, maxBytes: JWKS_MAX_BYTES, connections: 1, ca })
   })
   return createJwksSource({ url: key.jwksUrl, ...http, algorithms: fitting, userAgent, now, onChange, onFault })
 }
