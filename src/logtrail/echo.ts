@@ -6,22 +6,28 @@ export interface EchoGuard {
   inText(text: string, keys: readonly string[]): boolean
 }
 
+interface Needle {
+  text: string
+  bytes: Buffer
+}
+
 /** Keys are looked for by their random part, which also finds them where the rest is left out. */
 export function createEchoGuard(): EchoGuard {
   // Two keys at a time, replaced a few times a year: this never grows to matter.
-  const needles = new Map<string, Buffer>()
+  const needles = new Map<string, Needle>()
 
-  function needle(key: string): Buffer {
+  function needle(key: string): Needle {
     let found = needles.get(key)
     if (found === undefined) {
-      found = Buffer.from(secretPart(key))
+      const text = secretPart(key)
+      found = { text, bytes: Buffer.from(text) }
       needles.set(key, found)
     }
     return found
   }
 
   function inText(text: string, keys: readonly string[]): boolean {
-    for (const key of keys) if (text.includes(secretPart(key))) return true
+    for (const key of keys) if (text.includes(needle(key).text)) return true
     return false
   }
 
@@ -29,7 +35,7 @@ export function createEchoGuard(): EchoGuard {
     inText,
     inBody(body, keys) {
       if (body.length === 0) return false
-      for (const key of keys) if (body.includes(needle(key))) return true
+      for (const key of keys) if (body.includes(needle(key).bytes)) return true
       // JSON may spell any character as \uXXXX, and a browser would read it back.
       return body.includes('\\u00') && inText(unescapeJson(body.toString('latin1')), keys)
     }

@@ -64,7 +64,7 @@ function text(value: unknown): string {
 function clean(value: string): string {
   return value
     .slice(0, MAX_TEXT)
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/[\s\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu, ' ')
     .trim()
 }
 

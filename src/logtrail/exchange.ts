@@ -180,7 +180,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   #settle(fault: UpstreamFault | null, answer: UpstreamAnswer | null): void {
-    if (this.#settled) return
     this.#settled = true
     clearTimeout(this.#timer)
     this.#signal?.removeEventListener('abort', this)

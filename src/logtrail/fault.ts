@@ -46,6 +46,6 @@ const SENTENCES: Record<FaultKind, string> = {
 function tidy(text: string): string {
   return text
     .slice(0, 200)
-    .replace(/[^\x20-\x7e]+/g, ' ')
+    .replace(/[^\x21-\x7e]+/g, ' ')
     .trim()
 }

@@ -1,0 +1,229 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import t, { type Test } from 'tap'
+import { UpstreamFault } from '../../src/logtrail/client.js'
+import { connect, KEY_A, RANDOM_A, startRaw, startUpstream } from './upstream.js'
+
+const ENTRY = '{"action":"a"}'
+const HEAD = 'HTTP/1.1 201 Created\r\ncontent-type: application/json\r\n'
+
+/** The fault, having looked that nothing of the request hangs on it. */
+async function faultOf(t: Test, posted: Promise<unknown>): Promise<UpstreamFault> {
+  const fault = await posted.then(
+    () => undefined,
+    (error: unknown) => error
+  )
+  if (!(fault instanceof UpstreamFault)) throw new Error('there was no fault', { cause: fault })
+  t.strictSame(Object.keys(fault).sort(), ['code', 'kind', 'name'])
+  t.equal(fault.cause, undefined)
+  t.notOk(`${fault.stack}${fault.message}${JSON.stringify(fault)}`.includes(RANDOM_A))
+  return fault
+}
+
+t.test('connections that end before, within and after the body', async t => {
+  const cases: { name: string; kind: string; bytes: string; reset?: boolean }[] = [
+    { name: 'closed before a byte', kind: 'unreachable', bytes: '' },
+    { name: 'reset before a byte', kind: 'unreachable', bytes: '', reset: true },
+    { name: 'closed within the headers', kind: 'unreachable', bytes: 'HTTP/1.1 201 Cre' },
+    { name: 'closed within the body', kind: 'broken', bytes: `${HEAD}content-length: 20\r\n\r\n{"a":` },
+    { name: 'reset within the body', kind: 'broken', bytes: `${HEAD}content-length: 20\r\n\r\n{"a":`, reset: true },
+    { name: 'closed within a chunk', kind: 'broken', bytes: `${HEAD}transfer-encoding: chunked\r\n\r\nff\r\n{"a":` },
+    { name: 'no http at all', kind: 'broken', bytes: '\x00\x01\x02 SSH-2.0-nothing\r\n\r\n' },
+    { name: 'wrong header', kind: 'broken', bytes: `${HEAD}x-y: a\x00b\r\n\r\n` },
+    { name: 'two lengths', kind: 'broken', bytes: `${HEAD}content-length: 2\r\ncontent-length: 3\r\n\r\n{} ` },
+    { name: 'more than its length', kind: 'ok', bytes: `${HEAD}content-length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n\r\n` },
+    {
+      name: 'headers without end',
+      kind: 'broken',
+      bytes: `${HEAD}${'x-many: yes, very many of them\r\n'.repeat(1000)}`
+    },
+    { name: '100 without being asked', kind: 'broken', bytes: 'HTTP/1.1 100 Continue\r\n\r\n' },
+    {
+      name: 'an upgrade nobody wanted',
+      kind: 'broken',
+      bytes: 'HTTP/1.1 101 Up\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'
+    },
+    { name: 'well, then reset', kind: 'ok', bytes: `${HEAD}content-length: 2\r\n\r\n{}`, reset: true },
+    { name: 'until the connection ends', kind: 'ok', bytes: `${HEAD}connection: close\r\n\r\n{}` }
+  ]
+  for (const { name, kind, bytes, reset } of cases) {
+    let requests = 0
+    const upstream = await startRaw(t, socket => {
+      requests++
+      socket.write(bytes, () => (reset ? setImmediate(() => socket.resetAndDestroy()) : socket.end()))
+    })
+    const { client, requests: seen } = connect(t, upstream)
+    const posted = client.post('logs', ENTRY, { requestId: '1' })
+    if (kind === 'ok') t.match(await posted, { status: 201 }, name)
+    else t.equal((await faultOf(t, posted)).kind, kind, name)
+    t.equal(requests, 1, `${name}: sent once`)
+    t.strictSame(seen, [kind === 'ok' ? 201 : 'error'], name)
+    await client.close()
+  }
+})
+
+t.test('a connection that closes while idle is told, not tried again', async t => {
+  let requests = 0
+  const upstream = await startRaw(t, socket => {
+    if (++requests === 2) socket.resetAndDestroy()
+    else socket.write(`${HEAD}content-length: 2\r\n\r\n{}`)
+  })
+  const { client } = connect(t, upstream, { connections: 1 })
+  await client.post('logs', ENTRY, { requestId: '1' })
+  t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '2' })), { kind: 'unreachable' })
+  t.match(await client.post('logs', ENTRY, { requestId: '3' }), { status: 201 })
+  t.equal(requests, 3)
+})
+
+t.test('nobody there', async t => {
+  const free = createServer().listen(0, '127.0.0.1')
+  await once(free, 'listening')
+  const { port } = free.address() as { port: number }
+  free.close()
+  await once(free, 'close')
+  const refused = connect(t, { url: `http://127.0.0.1:${port}/` })
+  t.match(await faultOf(t, refused.client.post('logs', ENTRY, { requestId: '1' })), {
+    kind: 'unreachable',
+    code: 'ECONNREFUSED'
+  })
+  const nameless = connect(t, { url: 'http://logtrail.invalid/' })
+  t.match(await faultOf(t, nameless.client.post('logs', ENTRY, { requestId: '1' })), {
+    kind: 'unreachable',
+    code: /ENOTFOUND|EAI_AGAIN/
+  })
+})
+
+t.test('the deadline holds for the whole of it', async t => {
+  t.test('one that never answers', async t => {
+    const upstream = await startRaw(t, () => {})
+    const { client, requests } = connect(t, upstream, { timeoutMs: 50 })
+    t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '1' })), { kind: 'timeout', code: 'DEADLINE' })
+    t.strictSame(requests, ['error'])
+  })
+
+  t.test('a slow drip, though each byte comes soon', async t => {
+    const upstream = await startRaw(t, socket => {
+      socket.write(`${HEAD}content-length: 100000\r\n\r\n{`)
+      const drip = setInterval(() => socket.write(' '), 5)
+      socket.on('close', () => clearInterval(drip))
+    })
+    const { client } = connect(t, upstream)
+    const posted = client.post('logs', ENTRY, { requestId: '1', timeoutMs: 80 })
+    t.match(await faultOf(t, posted), { kind: 'timeout' })
+  })
+
+  t.test('a server that accepts no connection', async t => {
+    const silent = await startUpstream(t, () => {}, { tls: true })
+    silent.server.removeAllListeners('connection')
+    const { client } = connect(t, silent, { timeoutMs: 50 })
+    t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '1' })), { kind: 'timeout' })
+  })
+
+  t.test('one that waits for a connection is over in time, and never sent', async t => {
+    const answers: (() => void)[] = []
+    const upstream = await startRaw(t, socket => answers.push(() => socket.write(`${HEAD}content-length: 2\r\n\r\n{}`)))
+    const { client, requests } = connect(t, upstream, { connections: 1 })
+    const first = client.post('logs', ENTRY, { requestId: '1' })
+    const waits = [
+      client.post('logs', ENTRY, { requestId: '2', timeoutMs: 20 }),
+      client.post('logs', ENTRY, { requestId: '3', timeoutMs: 20 })
+    ]
+    for (const wait of waits) t.match(await faultOf(t, wait), { kind: 'timeout' })
+    const last = client.post('logs', ENTRY, { requestId: '4' })
+    answers[0]?.()
+    t.match(await first, { status: 201 })
+    await t.resolves(async () => {
+      while (answers.length < 2) await new Promise(setImmediate)
+    })
+    answers[1]?.()
+    t.match(await last, { status: 201 })
+    t.equal(answers.length, 2, 'the two in between never left')
+    t.strictSame(requests, ['error', 'error', 201, 201])
+  })
+})
+
+t.test('a caller can give up: before, and while it runs', async t => {
+  const upstream = await startRaw(t, () => controller.abort())
+  const { client, requests } = connect(t, upstream)
+  const controller = new AbortController()
+  const gaveUp = { kind: 'broken', code: 'CANCELLED' }
+  const before = client.post('logs', ENTRY, { requestId: '1', signal: AbortSignal.abort() })
+  t.match(await faultOf(t, before), gaveUp)
+  t.strictSame(requests, [])
+  const during = client.post('logs', ENTRY, { requestId: '2', signal: controller.signal })
+  t.match(await faultOf(t, during), gaveUp)
+  t.strictSame(requests, ['error'])
+
+  const kind = await startUpstream(t, response => response.writeHead(201).end())
+  const later = new AbortController()
+  const { client: other } = connect(t, kind)
+  t.match(await other.post('logs', ENTRY, { requestId: '3', signal: later.signal }), { status: 201 })
+  later.abort()
+})
+
+t.test('an answer over 1 MiB is cut off', async t => {
+  const upstream = await startUpstream(t, response => {
+    response.writeHead(201, { 'content-type': 'application/json' })
+    const more = () => {
+      while (!response.destroyed && response.write(Buffer.alloc(65536, 32)));
+    }
+    response.on('drain', more)
+    more()
+  })
+  const { client } = connect(t, upstream)
+  t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '1' })), {
+    kind: 'broken',
+    code: 'ANSWER_TOO_LARGE'
+  })
+
+  const large = await startUpstream(t, response => response.writeHead(201).end(Buffer.alloc(1024 * 1024, 32)))
+  const { client: other } = connect(t, large)
+  const just = await other.post('logs', ENTRY, { requestId: '1' })
+  t.equal(just.body.length, 1024 * 1024, 'just 1 MiB is fine')
+})
+
+t.test('a compressed answer is none; its status counts where nothing was taken', async t => {
+  const upstream = await startUpstream(t, (response, _request, count) => {
+    response.writeHead(count === 1 ? 201 : 503, { 'content-encoding': 'gzip' }).end('\x1f\x8b')
+  })
+  const { client } = connect(t, upstream)
+  t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '1' })), { kind: 'broken', code: 'ANSWER_ENCODED' })
+  t.match(await client.post('logs', ENTRY, { requestId: '2' }), { status: 503, body: { length: 0 } })
+  const plain = await startUpstream(t, response =>
+    response.writeHead(201, { 'content-encoding': 'identity' }).end('{}')
+  )
+  t.match(await connect(t, plain).client.post('logs', ENTRY, { requestId: '3' }), { body: { length: 2 } })
+})
+
+t.test('a certificate that nobody vouches for is refused, whatever the environment says', async t => {
+  const upstream = await startUpstream(t, response => response.writeHead(201).end(), { tls: true })
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'
+  t.teardown(() => {
+    delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
+  })
+  const { client } = connect(t, upstream)
+  t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '1' })), {
+    kind: 'unreachable',
+    code: 'DEPTH_ZERO_SELF_SIGNED_CERT'
+  })
+  const { CERTIFICATE: ca } = await import('./certificate.js')
+  const elsewhere = connect(t, { url: upstream.url.replace('localhost', '127.0.0.1') }, { ca })
+  t.match(
+    await faultOf(t, elsewhere.client.post('logs', ENTRY, { requestId: '2' })),
+    { kind: 'unreachable', code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+    'nor one for another name'
+  )
+  t.equal(upstream.received.length, 0)
+
+  const trusted = connect(t, upstream, { ca })
+  t.match(await trusted.client.post('logs', ENTRY, { requestId: '3' }), { status: 201 })
+  t.match(upstream.received, [{ key: KEY_A }])
+})
+
+t.test('a request id that is no header value is refused before anything leaves', async t => {
+  const upstream = await startUpstream(t, response => response.writeHead(201).end())
+  const { client } = connect(t, upstream)
+  const posted = client.post('logs', ENTRY, { requestId: 'a\r\nx-api-key: b' })
+  t.match(await faultOf(t, posted), { kind: 'broken', code: 'UND_ERR_INVALID_ARG' })
+  t.equal(upstream.received.length, 0)
+})
