@@ -137,6 +137,10 @@ export class FairIndex {
     this.claimed++
   }
 
+  queueOf(row: number): number {
+    return this.#users.numberOf(this.#user[row] as number)
+  }
+
   isWaiting(row: number): boolean {
     return this.#state[row] === WAITING
   }
@@ -188,13 +192,13 @@ export class FairIndex {
   }
 
   /**
-   * Rows of waiting entries received before `time`, found among the `span` rows that follow `from`.
+   * Rows of waiting entries received before `time`, at most `limit`, found among the `span` rows that follow `from`.
    * By rows and not by arrival: after a jump of the clock, arrival says nothing of age.
    */
-  waitingBefore(time: number, from: number, span: number): number[] {
+  waitingBefore(time: number, from = 0, span = Infinity, limit = Infinity): number[] {
     const found: number[] = []
     const end = Math.min(from + span, this.#used)
-    for (let row = from; row < end; row++) {
+    for (let row = from; row < end && found.length < limit; row++) {
       if (this.#state[row] === WAITING && (this.receivedAt[row] as number) < time) found.push(row)
     }
     return found
@@ -280,15 +284,24 @@ export class FairIndex {
     if (users.head[user] === NONE && users.outstanding[user] === 0 && users.ringed[user] === 0) users.remove(user)
   }
 
-  /** An empty index gives back what a long queue took. */
-  #shrink(): void {
-    if (this.count > 0 || this.#state.length <= LARGE) return
+  /** Forgets everything. */
+  clear(): void {
+    this.count = 0
+    this.claimed = 0
+    this.bytes = 0
     this.#used = 0
     this.#free = NONE
+    this.#oldest = NONE
+    this.#newest = NONE
     this.#users = new Users()
     this.#ringHead = NONE
     this.#ringTail = NONE
     this.#resize(SMALL)
+  }
+
+  /** An empty index gives back what a long queue took. */
+  #shrink(): void {
+    if (this.count === 0 && this.#state.length > LARGE) this.clear()
   }
 
   #resize(capacity: number): void {

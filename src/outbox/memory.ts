@@ -110,7 +110,7 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
     },
 
     expire(maxAge) {
-      const old = index.waitingBefore(now() - maxAge, 0, index.rows)
+      const old = index.waitingBefore(now() - maxAge)
       return outbox.withdraw(old.map(row => index.sequence[row] as number)).length
     },
 

@@ -65,6 +65,10 @@ export class Users {
     return this.#insert(number)
   }
 
+  numberOf(row: number): number {
+    return this.#number[row] as number
+  }
+
   remove(row: number): void {
     const table = this.#table
     const mask = table.length - 1

@@ -1,0 +1,126 @@
+import { setImmediate } from 'node:timers/promises'
+import { HttpError } from '../errors.js'
+import { deadLetter, Move } from './changes.js'
+import { type Books, deadBytes } from './dead-letters.js'
+import type { Engine } from './engine.js'
+import type { FairIndex } from './fair-index.js'
+import { type DeadReason, type EntryId, MAX_ANSWER } from './outbox.js'
+import { readWaitingValue } from './records.js'
+
+export interface BurialOptions {
+  engine: Engine
+  index: FairIndex
+  books: Books
+  claims: Map<EntryId, number>
+  now: () => number
+  keyOf: (row: number) => Buffer
+  lose: (rows: number[]) => void
+}
+
+interface Grave {
+  id: EntryId
+  row: number
+  key: Buffer
+  reason: DeadReason
+  value: string
+}
+
+/** Rows looked through for old entries before others get a turn; entries buried by one sync. */
+const SPAN = 65_536
+const SLICE = 256
+
+/** How entries of the disk store become dead letters. */
+export function createBurial({ engine, index, books, claims, now, keyOf, lose }: BurialOptions) {
+  /** Resolves with how many were buried: those that are claimed and can be read. */
+  async function bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<number> {
+    const named: Omit<Grave, 'value'>[] = []
+    for (const { id, reason } of items) {
+      const row = claims.get(id)
+      if (row === undefined) continue
+      // Until it is written nobody else may settle it.
+      claims.delete(id)
+      named.push({ id, row, key: keyOf(row), reason })
+    }
+    if (named.length === 0) return 0
+
+    const values = await engine.read(named.map(({ key }) => key))
+    if (values === undefined) {
+      for (const { id, row } of named) claims.set(id, row)
+      throw new HttpError('QUEUE_FULL', { cause: 'the queue cannot be read at the moment' })
+    }
+    const graves: Grave[] = []
+    const lost: number[] = []
+    for (const [i, grave] of named.entries()) {
+      const value = values[i]
+      if (value === undefined) lost.push(grave.row)
+      else graves.push({ ...grave, value })
+    }
+    lose(lost)
+    await write(graves)
+    return graves.length
+  }
+
+  function write(graves: Grave[]): Promise<void> {
+    const buriedAt = now()
+    const letters = graves.map(({ row, value, reason }) =>
+      deadLetter(index.sequence[row] as number, {
+        ...readWaitingValue(value),
+        receivedAt: index.receivedAt[row] as number,
+        buriedAt,
+        reason: cut(reason)
+      })
+    )
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        index.settle(graves.map(({ row }) => row))
+        books.deadLetters += letters.length
+        for (const [key] of letters) books.deadBytes += deadBytes(key)
+        resolve()
+      }
+      const failed = (error: HttpError) => {
+        for (const { id, row } of graves) claims.set(id, row)
+        reject(error)
+      }
+      const from = graves.map(({ key, value }): [Buffer, string] => [key, value])
+      engine.commit(new Move(from, letters, done, failed))
+    })
+  }
+
+  return {
+    async bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
+      await bury(items)
+    },
+
+    async expire(maxAge: number): Promise<number> {
+      const reason = { code: 'EXPIRED', message: `It waited longer than ${Math.round(maxAge / 1000)} seconds.` }
+      let buried = 0
+      for (let from = 0; from < index.rows; from += SPAN) {
+        for (;;) {
+          const rows = index.waitingBefore(now() - maxAge, from, SPAN, SLICE)
+          if (rows.length === 0) break
+          const ids = rows.map(row => index.sequence[row] as number)
+          for (const [i, row] of rows.entries()) {
+            index.takeOne(row)
+            claims.set(ids[i] as number, row)
+          }
+          try {
+            buried += await bury(ids.map(id => ({ id, reason })))
+          } catch {
+            index.giveBack(rows)
+            for (const id of ids) claims.delete(id)
+            return buried
+          }
+        }
+        await setImmediate()
+      }
+      return buried
+    }
+  }
+}
+
+function cut({ code, status, message, answer }: DeadReason): DeadReason {
+  const kept: DeadReason = { code, message: message.slice(0, MAX_ANSWER) }
+  if (status !== undefined) kept.status = status
+  if (answer !== undefined) kept.answer = answer.slice(0, MAX_ANSWER)
+  return kept
+}

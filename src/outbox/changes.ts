@@ -1,0 +1,109 @@
+import { crc32 } from 'node:zlib'
+import type { HttpError } from '../errors.js'
+import type { Batch, Change } from './engine.js'
+import { type DeadRecord, deadKey, waitingKey, waitingValue } from './records.js'
+import { queueNumber } from './users.js'
+
+/** An entry on its way into the store. */
+export interface Arrival {
+  sequence: number
+  queue: number
+  receivedAt: number
+  value: string
+  size: number
+  crc: number
+}
+
+export function arrival(user: string, body: string, receivedAt: number): Omit<Arrival, 'sequence'> {
+  const value = waitingValue(user, body)
+  return { queue: queueNumber(user), receivedAt, value, size: Buffer.byteLength(value), crc: crc32(value) }
+}
+
+type Settle<T> = (value: T) => void
+
+/** Entries come to wait. */
+export class Append implements Change {
+  readonly durable = true
+  readonly arrivals: Arrival[]
+  #done: Settle<Append>
+  failed: Settle<HttpError>
+
+  constructor(arrivals: Arrival[], done: Settle<Append>, failed: Settle<HttpError>) {
+    this.arrivals = arrivals
+    this.#done = done
+    this.failed = failed
+  }
+
+  write(batch: Batch): void {
+    for (const entry of this.arrivals) batch.put(waitingKey(entry), entry.value)
+  }
+
+  amend(batch: Batch): void {
+    for (const entry of this.arrivals) batch.del(waitingKey(entry))
+  }
+
+  done(): void {
+    this.#done(this)
+  }
+}
+
+/** Delivered entries are deleted. */
+export class Forget implements Change {
+  readonly durable = false
+  #keys: Buffer[]
+
+  constructor(keys: Buffer[]) {
+    this.#keys = keys
+  }
+
+  write(batch: Batch): void {
+    for (const key of this.#keys) batch.del(key)
+  }
+
+  amend(batch: Batch): void {
+    this.write(batch)
+  }
+
+  done(): void {}
+  failed(): void {}
+}
+
+/**
+ * Records are replaced by others: waiting entries by dead letters, dead letters by waiting entries or by nothing.
+ * `from` with the values that are put back if the write fails; undefined where they could not be read.
+ */
+export class Move implements Change {
+  readonly durable = true
+  #from: [Buffer, string | undefined][]
+  #to: [Buffer, string][]
+  done: () => void
+  failed: Settle<HttpError>
+
+  constructor(
+    from: [Buffer, string | undefined][],
+    to: [Buffer, string][],
+    done: () => void,
+    failed: Settle<HttpError>
+  ) {
+    this.#from = from
+    this.#to = to
+    this.done = done
+    this.failed = failed
+  }
+
+  write(batch: Batch): void {
+    for (const [key] of this.#from) batch.del(key)
+    for (const [key, value] of this.#to) batch.put(key, value)
+  }
+
+  amend(batch: Batch): void {
+    for (const [key] of this.#to) batch.del(key)
+    for (const [key, value] of this.#from) if (value !== undefined) batch.put(key, value)
+  }
+}
+
+/** @returns the record of a dead letter */
+export function deadLetter(sequence: number, record: DeadRecord): [Buffer, string] {
+  const value = JSON.stringify(record)
+  return [deadKey(sequence, value), value]
+}

@@ -1,0 +1,249 @@
+import { HttpError } from '../errors.js'
+import { createBurial } from './burial.js'
+import { Append, type Arrival, arrival, Forget } from './changes.js'
+import { type Control, serveDeadLetters } from './control.js'
+import { type Books, createDeadLetters, deadBytes } from './dead-letters.js'
+import { Engine, type OutboxEvent } from './engine.js'
+import { FairIndex } from './fair-index.js'
+import type { Level } from './opening.js'
+import type { Claimed, DeadReason, EntryId, NewEntry, Outbox, OutboxStats, Started } from './outbox.js'
+import {
+  ALL_DEAD,
+  ALL_WAITING,
+  RECORD_OVERHEAD,
+  readDeadKey,
+  readWaitingKey,
+  readWaitingValue,
+  waitingKey
+} from './records.js'
+
+export interface DiskOutboxOptions {
+  /** QUEUE_PATH: a folder of this store's own, made where it is missing. */
+  path: string
+  /** QUEUE_MAX_BYTES: of entries and dead letters together, each with its user's name and some 50 bytes. */
+  maxBytes: number
+  /** Milliseconds. May jump. */
+  now?: () => number
+  /** Told what happens to the store while it runs; what `start` found is in its result. */
+  report?: (event: OutboxEvent) => void
+  /** Whether `dead-letters` on the command line may reach this process (default: yes). */
+  control?: boolean
+  reopenAfter?: { first: number; longest: number }
+}
+
+export interface DiskOutbox extends Outbox {
+  append(entries: readonly NewEntry[]): Promise<number[]>
+  claim(max: { entries: number; bytes: number }): Promise<Claimed[]>
+  acknowledge(ids: readonly EntryId[]): void
+  release(ids: readonly EntryId[]): void
+  bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void>
+  expire(maxAge: number): Promise<number>
+}
+
+/** Seconds that a browser is asked to wait when the queue is full: it empties by whole batches. */
+const RETRY_AFTER = 10
+
+/** Keys read by one call at the start: a few milliseconds. */
+const KEYS = 10_000
+
+/** The store of `DELIVERY=queued` on one machine: LevelDB holds the entries, `FairIndex` knows whose turn it is. */
+export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
+  const { path, maxBytes, now: clock = Date.now, report = () => {} } = options
+  const now = () => Math.max(0, Math.floor(clock()))
+  const engine = new Engine({ path, now, report, reopenAfter: options.reopenAfter ?? { first: 1000, longest: 30_000 } })
+  const listeners = new Set<() => void>()
+  const claims = new Map<EntryId, number>()
+  const index = new FairIndex()
+  const books: Books = { deadLetters: 0, deadBytes: 0, sequence: 0 }
+  let arriving = 0
+  let started: Promise<Started> | undefined
+  let stopped: Promise<void> | undefined
+  let control: Control | undefined
+
+  async function scan(db: Level): Promise<void> {
+    index.clear()
+    Object.assign(books, { deadLetters: 0, deadBytes: 0, sequence: 0 })
+    await eachKey(db, ALL_DEAD, key => {
+      const dead = readDeadKey(key)
+      if (dead === undefined) return
+      books.deadLetters++
+      books.deadBytes += deadBytes(key)
+      books.sequence = dead.sequence
+    })
+    await eachKey(db, ALL_WAITING, key => {
+      const entry = readWaitingKey(key)
+      if (entry === undefined) return
+      index.add(entry.queue, entry.sequence, entry.receivedAt, entry.size, entry.crc)
+      books.sequence = Math.max(books.sequence, entry.sequence)
+    })
+  }
+
+  function bytes(): number {
+    return index.bytes + index.count * RECORD_OVERHEAD + books.deadBytes
+  }
+
+  function keyOf(row: number): Buffer {
+    return waitingKey({
+      sequence: index.sequence[row] as number,
+      queue: index.queueOf(row),
+      receivedAt: index.receivedAt[row] as number,
+      size: index.size[row] as number,
+      crc: index.mark[row] as number
+    })
+  }
+
+  function admit(arrivals: Arrival[]): void {
+    for (const { queue, sequence, receivedAt, size, crc } of arrivals) index.add(queue, sequence, receivedAt, size, crc)
+    if (arrivals.length > 0) for (const listener of listeners) listener()
+  }
+
+  /** Ends the claims of those ids that have one. */
+  function unclaim(ids: readonly EntryId[]): number[] {
+    const rows: number[] = []
+    for (const id of ids) {
+      const row = claims.get(id)
+      if (row === undefined) continue
+      claims.delete(id)
+      rows.push(row)
+    }
+    return rows
+  }
+
+  /** Claimed entries whose records cannot be read: they cannot be sent, and their records stay where they are. */
+  function lose(rows: number[]): void {
+    if (rows.length === 0) return
+    index.settle(rows)
+    const message = `${rows.length} entries of the queue could not be read; what is left of them stays in ${path}/store`
+    report({ kind: 'damaged', message })
+  }
+
+  const deadLetters = createDeadLetters({ engine, books, now, admit })
+  const burial = createBurial({ engine, index, books, claims, now, keyOf, lose })
+
+  async function open(): Promise<Started> {
+    const found = await engine.open(scan)
+    const inherited = { inherited: index.count, deadLetters: books.deadLetters, ...found }
+    try {
+      if (options.control ?? true) control = await serveDeadLetters(path, deadLetters)
+    } catch (error) {
+      const message = `dead letters cannot be looked after while this runs: ${(error as Error).message}`
+      report({ kind: 'no-control', message })
+    }
+    return inherited
+  }
+
+  return {
+    start() {
+      started ??= open().catch(error => {
+        started = undefined
+        throw error
+      })
+      return started
+    },
+
+    append(entries) {
+      if (stopped) return Promise.reject(new HttpError('SHUTTING_DOWN'))
+      const at = now()
+      const arrivals: Arrival[] = []
+      let size = 0
+      for (const { user, body } of entries) {
+        const entry = arrival(user, body, at) as Arrival
+        arrivals.push(entry)
+        size += entry.size + RECORD_OVERHEAD
+      }
+      if (bytes() + arriving + size > maxBytes) {
+        return Promise.reject(new HttpError('QUEUE_FULL', { retryAfter: RETRY_AFTER }))
+      }
+      return new Promise((resolve, reject) => {
+        for (const entry of arrivals) entry.sequence = ++books.sequence
+        arriving += size
+        const done = () => {
+          arriving -= size
+          admit(arrivals)
+          resolve(arrivals.map(({ sequence }) => sequence))
+        }
+        const failed = (error: HttpError) => {
+          arriving -= size
+          reject(error)
+        }
+        engine.commit(new Append(arrivals, done, failed))
+      })
+    },
+
+    async claim(max) {
+      if (stopped || engine.db === undefined || index.count === index.claimed) return []
+      const rows = index.take(max.entries, max.bytes)
+      const values = await engine.read(rows.map(keyOf))
+      if (values === undefined) {
+        index.giveBack(rows)
+        return []
+      }
+      const claimed: Claimed[] = []
+      const lost: number[] = []
+      for (const [i, row] of rows.entries()) {
+        const value = values[i]
+        if (value === undefined) {
+          lost.push(row)
+          continue
+        }
+        const id = index.sequence[row] as number
+        claims.set(id, row)
+        claimed.push({ id, ...readWaitingValue(value), receivedAt: index.receivedAt[row] as number })
+      }
+      lose(lost)
+      return claimed
+    },
+
+    acknowledge(ids) {
+      const rows = unclaim(ids)
+      if (rows.length === 0) return
+      engine.commit(new Forget(rows.map(keyOf)))
+      index.settle(rows)
+    },
+
+    release(ids) {
+      index.giveBack(unclaim(ids))
+    },
+
+    bury: burial.bury,
+    expire: burial.expire,
+
+    stats(): OutboxStats {
+      const stats: OutboxStats = {
+        waiting: index.count,
+        claimed: index.claimed,
+        bytes: bytes(),
+        deadLetters: books.deadLetters,
+        writable: engine.db !== undefined && engine.fault === undefined && stopped === undefined
+      }
+      if (index.oldest !== undefined) stats.oldest = index.oldest
+      if (engine.fault !== undefined) stats.fault = engine.fault
+      return stats
+    },
+
+    deadLetters,
+
+    onAppend(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+
+    stop() {
+      stopped ??= (async () => {
+        await started?.catch(() => {})
+        await control?.close()
+        await engine.close()
+      })()
+      return stopped
+    }
+  }
+}
+
+async function eachKey(db: Level, range: typeof ALL_WAITING, visit: (key: Buffer) => void): Promise<void> {
+  const keys = db.keys({ ...range, fillCache: false, highWaterMarkBytes: 1024 * 1024 })
+  try {
+    for (let some = await keys.nextv(KEYS); some.length > 0; some = await keys.nextv(KEYS)) some.forEach(visit)
+  } finally {
+    await keys.close()
+  }
+}

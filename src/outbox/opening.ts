@@ -1,0 +1,179 @@
+import { copyFile, link, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { ClassicLevel } from 'classic-level'
+import { OutboxLockedError } from './outbox.js'
+
+export type Level = ClassicLevel<Buffer, string>
+
+export interface Opened {
+  db: Level
+  /** What was damaged, in words, and the folder that keeps what could not be read. */
+  damage?: string
+  setAside?: string
+}
+
+/** Files that hold entries or say where they are. LOG is LevelDB's diary, LOCK its lock. */
+const DATA = /^(\d+\.(ldb|sst|log)|MANIFEST-\d+|CURRENT)$/
+
+/** Folders of a start that is under way. */
+const BEFORE = 'before-open-'
+
+/** Faults of the place and not of what lies there, as the C library words them. */
+const PLACE =
+  /permission denied|no space left|read-only file system|too many open files|quota exceeded|file too large|operation not permitted|cannot allocate|input\/output error|i\/o error/i
+
+/**
+ * Opens LevelDB in `<path>/store`, and repairs it first where it has to. Nothing that cannot be read is deleted: whatever
+ * LevelDB replaces or passes over is kept in `<path>/damaged-<time>`.
+ *
+ * @param scan reads what it needs of the open store, from the beginning if it is called again; throws on what it cannot read
+ * @throws OutboxLockedError; Error with a plain message where the place cannot be used
+ */
+export async function openLevel(path: string, scan: (db: Level) => Promise<void>, now: number): Promise<Opened> {
+  await checkPlace(path)
+  const store = join(path, 'store')
+  // Links to the files as they are before LevelDB touches them.
+  const before = await mkdtemp(join(path, BEFORE))
+  const keep = async (db: Level, damage: string): Promise<Opened> => {
+    const setAside = join(path, `damaged-${new Date(now).toISOString().replace(/[:.]/g, '-')}`)
+    await rename(before, setAside)
+    return { db, damage, setAside }
+  }
+
+  if (!(await isFolderOrNothing(store))) {
+    await rename(store, join(before, 'store'))
+    return keep(await tryOpen(store, scan), `${store} was not a folder: the queue begins empty`)
+  }
+
+  await linkFiles(store, before, /^\d+\.log$/)
+  let reason: string
+  try {
+    const db = await tryOpen(store, scan)
+    const dropped = (await droppedBytes(store, 'LOG')) + (await adopt(path, before, store))
+    if (dropped > 0) return await keep(db, `about ${dropped} bytes of the queue's log could not be read`)
+    await rm(before, { recursive: true })
+    return { db }
+  } catch (error) {
+    const cause = rootOf(error)
+    reason = cause.message
+    if (cause.code === 'LEVEL_LOCKED' || PLACE.test(reason)) {
+      await rm(before, { recursive: true })
+      if (cause.code === 'LEVEL_LOCKED') throw new OutboxLockedError(path)
+      throw new Error(`QUEUE_PATH ${path} cannot be used: ${reason}`)
+    }
+  }
+
+  await linkFiles(store, before, DATA)
+  try {
+    await ClassicLevel.repair(store)
+    const db = await tryOpen(store, scan)
+    await dropSame(store, before)
+    return await keep(db, `the queue was damaged (${reason}) and repaired: what could be read is in use`)
+  } catch (error) {
+    await rename(store, join(before, 'store'))
+    const again = rootOf(error).message
+    const damage = `the queue was damaged (${reason}), could not be repaired (${again}) and begins empty`
+    return keep(await tryOpen(store, scan), damage)
+  }
+}
+
+/** abstract-level wraps what LevelDB said while opening. */
+function rootOf(error: unknown): { code?: string; message: string } {
+  const { cause } = error as Error
+  return (cause instanceof Error ? cause : error) as Error & { code?: string }
+}
+
+async function tryOpen(store: string, scan: (db: Level) => Promise<void>): Promise<Level> {
+  await mkdir(store, { recursive: true, mode: 0o700 })
+  // Told to create, LevelDB takes a folder without CURRENT for a new one and deletes the tables that lie in it.
+  const createIfMissing = !(await readdir(store)).some(name => DATA.test(name))
+  const db = new ClassicLevel<Buffer, string>(store, {
+    keyEncoding: 'buffer',
+    valueEncoding: 'utf8',
+    createIfMissing,
+    // Entries are read once, so a cache serves index blocks at most.
+    cacheSize: 1024 * 1024
+  })
+  try {
+    await db.open()
+    await scan(db)
+    return db
+  } catch (error) {
+    await db.close()
+    throw error
+  }
+}
+
+/** Throws, in words for whoever set QUEUE_PATH, if nothing can be written there. */
+async function checkPlace(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    await probe(path, 64 * 1024)
+  } catch (error) {
+    throw new Error(`QUEUE_PATH ${path} cannot be used: ${(error as Error).message}`)
+  }
+}
+
+/** Writes and syncs a file of so many bytes, and deletes it. */
+export async function probe(path: string, bytes: number): Promise<void> {
+  const name = join(path, `.probe-${process.pid}`)
+  const file = await open(name, 'w', 0o600)
+  try {
+    await file.writeFile(Buffer.alloc(bytes, 1))
+    await file.sync()
+  } finally {
+    await file.close()
+    await rm(name, { force: true })
+  }
+}
+
+async function isFolderOrNothing(store: string): Promise<boolean> {
+  try {
+    return (await lstat(store)).isDirectory()
+  } catch {
+    return true
+  }
+}
+
+/** Links files of `from` into `to`, or copies them where the file system has no links. */
+async function linkFiles(from: string, to: string, names: RegExp): Promise<void> {
+  await mkdir(from, { recursive: true, mode: 0o700 })
+  for (const name of (await readdir(from)).filter(name => names.test(name))) {
+    await link(join(from, name), join(to, name)).catch(async ({ code }: NodeJS.ErrnoException) => {
+      // Linked already; or gone, because another process has the store and goes on with it.
+      if (code !== 'EEXIST' && code !== 'ENOENT') await copyFile(join(from, name), join(to, name))
+    })
+  }
+}
+
+/**
+ * With the store open and so its lock held: links of earlier starts that were interrupted. They matter only if LevelDB
+ * passed over something then, and are kept with ours in that case. Returns how many bytes.
+ */
+async function adopt(path: string, before: string, store: string): Promise<number> {
+  const earlier = (await readdir(path)).filter(name => name.startsWith(BEFORE) && name !== basename(before))
+  const dropped = earlier.length > 0 ? await droppedBytes(store, 'LOG.old') : 0
+  for (const name of earlier) {
+    if (dropped > 0) await rename(join(path, name), join(before, name))
+    else await rm(join(path, name), { recursive: true })
+  }
+  return dropped
+}
+
+/** After a repair: what is still in the store as it was need not be kept twice, nor what LevelDB itself put aside. */
+async function dropSame(store: string, before: string): Promise<void> {
+  for (const name of await readdir(before)) {
+    const kept = await lstat(join(before, name))
+    const used = await lstat(join(store, name)).catch(() => undefined)
+    if (used?.ino === kept.ino) await rm(join(before, name))
+  }
+  await rm(join(store, 'lost'), { recursive: true, force: true })
+}
+
+/** LevelDB passes over damaged parts of its log and tells its diary alone. A tail that a crash tore off is not damage. */
+async function droppedBytes(store: string, diary: string): Promise<number> {
+  const lines = await readFile(join(store, diary), 'latin1').catch(() => '')
+  let bytes = 0
+  for (const [, dropped] of lines.matchAll(/dropping (\d+) bytes/g)) bytes += Number(dropped)
+  return bytes
+}

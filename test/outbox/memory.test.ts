@@ -1,0 +1,35 @@
+import t from 'tap'
+import { createMemoryOutbox } from '../../src/outbox/memory.js'
+import { behaves, entry } from './behaviour.js'
+
+behaves(t, {
+  durable: false,
+  place:
+    () =>
+    async ({ now = Date.now, room = 1_000_000 } = {}) => {
+      const outbox = createMemoryOutbox({ maxEntries: room, now })
+      await outbox.start()
+      return outbox
+    }
+})
+
+t.test('what nobody waits for any more is withdrawn, what is on its way is not', async t => {
+  const outbox = createMemoryOutbox({ maxEntries: 10 })
+  const [one, two, three] = outbox.append([entry('u:ann', 1), entry('u:ann', 2), entry('u:bob', 3)])
+  const claimed = outbox.claim({ entries: 1, bytes: 1e6 })
+  t.equal(claimed[0]?.id, one)
+  t.same(outbox.withdraw([one as number, two as number, three as number, 99, two as number]), [two, three])
+  t.match(outbox.stats(), { waiting: 1, claimed: 1 })
+  outbox.acknowledge([one as number])
+  t.match(outbox.stats(), { waiting: 0, claimed: 0, bytes: 0 })
+  outbox.append([entry('u:ann', 4)])
+  t.equal(outbox.claim({ entries: 9, bytes: 1e6 }).length, 1)
+})
+
+t.test('bounded by entries and, on request, by bytes', async t => {
+  const outbox = createMemoryOutbox({ maxEntries: 3, maxBytes: 250 })
+  outbox.append([entry('u:ann', 1), entry('u:ann', 2)])
+  t.throws(() => outbox.append([entry('u:ann', 3)]), { code: 'QUEUE_FULL', retryAfter: 1 })
+  outbox.append([{ user: 'u:ann', body: '{}' }])
+  t.throws(() => outbox.append([{ user: 'u:ann', body: '{}' }]), { code: 'QUEUE_FULL' })
+})
