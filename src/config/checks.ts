@@ -77,6 +77,8 @@ function checkFields({ values, fault }: Findings): void {
   }
 }
 
+const ANONYMOUS_LIMITS = ['RATE_LIMIT_ANONYMOUS_MAX', 'RATE_LIMIT_ANONYMOUS_LOGS_MAX'] as const
+
 /** A variable for another mode than the one that is chosen: somebody believes that it does something. */
 function checkUnused({ values, sources, warn }: Findings): void {
   for (const name of NAMES) {
@@ -85,5 +87,10 @@ function checkUnused({ values, sources, warn }: Findings): void {
     const [other, ...uses] = when as readonly [Name, ...string[]]
     const actual = values[other] as string | undefined
     if (actual !== undefined && !uses.includes(actual)) warn(`${name} is set but has no effect with ${other}=${actual}`)
+  }
+  // SESSION_MODE=none lets in everybody as anonymous, whatever ANONYMOUS says.
+  if (values.ANONYMOUS !== 'deny' || values.SESSION_MODE === 'none') return
+  for (const name of ANONYMOUS_LIMITS) {
+    if (sources[name]) warn(`${name} is set but has no effect with ANONYMOUS=deny`)
   }
 }

@@ -81,17 +81,15 @@ function checkRedis({ values, isSet, fault, warn }: Findings): void {
     warn(`SESSION_SECRET is a placeholder or shorter than ${MIN_SHARED_SECRET} bytes: the app should have a better one`)
 }
 
+/** Without sessions everybody is anonymous: ANONYMOUS says whether that is meant. */
 function checkNone({ values, fault, warn }: Findings): void {
-  const production = values.LOGTRAIL_API_KEY?.some(key => parseKey(key).environment === 'production')
-  if (values.ANONYMOUS === 'allow') return
-  if (production) {
+  if (values.ANONYMOUS !== 'deny') return
+  if (values.LOGTRAIL_API_KEY?.some(key => parseKey(key).environment === 'production')) {
     fault(
       'SESSION_MODE',
       'must not be `none` with a production key: say `jwt`, `forward-auth` or `redis`, or ANONYMOUS=allow if anybody may log'
     )
-  } else if (values.ANONYMOUS === 'deny') {
-    warn(
-      'SESSION_MODE=none knows no sessions and ANONYMOUS=deny lets in nobody without one: ANONYMOUS=allow lets pages log'
-    )
+  } else {
+    warn('SESSION_MODE=none: whoever reaches this proxy may log, as anonymous, under the limits for that')
   }
 }

@@ -1,8 +1,6 @@
 import { choice, duration, integer, list, network, plain, size } from '../forms.js'
 import { always } from '../variable.js'
 
-const NETWORKS = ['loopback', 'linklocal', 'uniquelocal']
-
 /** Where the program listens and whom it hears. */
 export const serving = {
   HOST: always(plain('listen'), '127.0.0.1', 'Address of the public listener. The container image sets `0.0.0.0`.'),
@@ -19,7 +17,7 @@ export const serving = {
     "How much this program logs, in pino's levels."
   ),
   TRUST_PROXY: always(
-    list(network(...NETWORKS)),
+    list(network('loopback', 'linklocal', 'uniquelocal')),
     '',
     'Reverse proxies in front, whose forwarding headers are believed: addresses, CIDRs, `loopback`, `linklocal`, `uniquelocal`. From anybody else they are ignored. `true` and numbers are refused: with them a client can choose its address.'
   ),
@@ -52,17 +50,15 @@ export const limits = {
   RATE_LIMIT_ANONYMOUS_MAX: always(
     integer(0, 1e9),
     '30',
-    'Requests without a session from one address; `0` turns the limit off.',
-    { when: ['ANONYMOUS', 'allow'] }
+    'Requests without a session from one address; `0` turns the limit off.'
   ),
   RATE_LIMIT_ANONYMOUS_LOGS_MAX: always(
     integer(0, 1e9),
     '300',
-    'Entries without a session from one address; `0` turns the limit off.',
-    { when: ['ANONYMOUS', 'allow'] }
+    'Entries without a session from one address; `0` turns the limit off.'
   ),
   RATE_LIMIT_ALLOWLIST: always(
-    list(network(...NETWORKS)),
+    list(network()),
     '',
     'Addresses and CIDRs that the limit by address spares: monitoring, an office behind one address.'
   )

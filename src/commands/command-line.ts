@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { ConfigError } from '../config.js'
+import type { Io } from './io.js'
+
+/** As in sysexits.h: EX_USAGE and EX_CONFIG. */
+export const EXIT = { WELL: 0, FAULT: 1, USAGE: 64, CONFIG: 78 } as const
+
+const USAGE = `logtrail-bff: browser apps log to Logtrail without a key
+
+  logtrail-bff [serve]              run the proxy
+  logtrail-bff health               ask the running one's /healthz: for a container's HEALTHCHECK
+  logtrail-bff config [--json]      print the effective configuration, secrets masked
+  logtrail-bff --help | --version
+
+It is configured by the environment and by .env in the working directory: see the README.
+Exit status: 0 well, 1 a fault, 64 unknown command or option, 78 wrong configuration.
+`
+
+type Options = NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>
+type Flags = Record<string, string | boolean | (string | boolean)[] | undefined>
+
+interface Command {
+  options?: Options
+  /** Takes words after its name. */
+  words?: true
+  /** Resolves with the exit status; undefined: goes on running, and ends the process itself. */
+  run(io: Io, flags: Flags, words: string[]): Promise<number | undefined>
+}
+
+// Each is loaded when it is wanted: a HEALTHCHECK every few seconds should not load the proxy.
+const COMMANDS: Record<string, Command> = {
+  serve: { run: async io => (await import('./serve.js')).serve(io) },
+  health: { run: async io => (await import('./health.js')).health(io) },
+  config: {
+    options: { json: { type: 'boolean' } },
+    run: async (io, { json }) => (await import('./show-config.js')).showConfig(io, json === true)
+  }
+}
+
+/** Runs what the command line asks for. Resolves with the exit status, or undefined where the process is to go on. */
+export async function runCommand(args: readonly string[], io: Io): Promise<number | undefined> {
+  const named = args[0] !== undefined && !args[0].startsWith('-')
+  const name = named ? args[0]! : 'serve'
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (!command) return misused(io, `There is no command '${name}'.`)
+  let parsed: { values: Flags; positionals: string[] }
+  try {
+    parsed = parseArgs({
+      args: args.slice(named ? 1 : 0),
+      allowPositionals: command.words === true,
+      options: { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' }, ...command.options }
+    })
+  } catch (error) {
+    return misused(io, (error as Error).message)
+  }
+  if (parsed.values.help) {
+    io.out(USAGE)
+    return EXIT.WELL
+  }
+  if (parsed.values.version) {
+    io.out(`${JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version}\n`)
+    return EXIT.WELL
+  }
+  try {
+    return await command.run(io, parsed.values, parsed.positionals)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    io.err(`${error.message}\n`)
+    return EXIT.CONFIG
+  }
+}
+
+function misused(io: Io, message: string): number {
+  io.err(`${message}\n\n${USAGE}`)
+  return EXIT.USAGE
+}

@@ -1,0 +1,68 @@
+import closeWithGrace from 'close-with-grace'
+import { describeError, mask } from '../admin/logger.js'
+import { type RunningServer, startServer } from '../app.js'
+import { secretsOf } from '../config/print.js'
+import { type Config, loadConfig } from '../config.js'
+import type { Io } from './io.js'
+
+/** Past SHUTDOWN_TIMEOUT, which `close` keeps by itself: for a close that hangs. */
+const HANGING_MS = 5000
+
+/**
+ * Runs the proxy until a signal ends it. Resolves with an exit status where it did not start, else with undefined.
+ * @throws ConfigError
+ */
+export async function serve(io: Io, start: (config: Config) => Promise<RunningServer> = startServer) {
+  const config = loadConfig(io)
+  let server: RunningServer
+  try {
+    server = await start(config)
+  } catch (error) {
+    const { message, status } = explain(error as NodeJS.ErrnoException, config)
+    io.err(`${mask(message, secretsOf(config))}\n`)
+    return status
+  }
+  for (const warning of config.warnings) server.log.warn(warning)
+  endWithGrace(server, config.SHUTDOWN_TIMEOUT)
+  return undefined
+}
+
+/**
+ * The first signal closes, then the process ends with 0; a second one, of any kind, ends it at once with 1. An error that
+ * nobody caught closes too and ends with 1: what state it left behind nobody knows.
+ */
+function endWithGrace({ log, close }: RunningServer, timeoutMs: number): void {
+  closeWithGrace(
+    {
+      delay: timeoutMs + HANGING_MS,
+      logger: { error: err => log.fatal({ err: describeError(err) }, 'closing failed') },
+      onSecondSignal: signal => log.warn({ signal }, 'a second signal: ending at once'),
+      onSecondError: err => log.fatal({ err: describeError(err) }, 'an error while closing: ending at once'),
+      onTimeout: () => log.fatal('closing hangs: ending at once')
+    },
+    async ({ signal, err }) => {
+      if (err) log.fatal({ err: describeError(err) }, 'an error that nobody caught: closing')
+      else log.info({ signal }, 'closing')
+      await close()
+      log.info('closed')
+    }
+  )
+}
+
+/** A start that failed: in words where the configuration is why, and then with 78. */
+function explain(error: NodeJS.ErrnoException & { address?: string; port?: number }, config: Config) {
+  const { code = '', address, port } = error
+  // The outbox says so of a place that is in use (OutboxLockedError) or cannot be written.
+  if (error.message?.startsWith('QUEUE_PATH ')) return { message: error.message, status: 78 }
+  const listener = port === config.ADMIN_PORT && port !== config.PORT ? 'ADMIN_HOST and ADMIN_PORT' : 'HOST and PORT'
+  const where = `${listener} (${address ?? config.HOST} ${port ?? config.PORT})`
+  if (code === 'EADDRINUSE')
+    return { message: `${where} must be free: another program listens there already`, status: 78 }
+  if (code === 'EACCES' && error.syscall === 'listen') {
+    return { message: `${where} must be a port this user may listen on: take one above 1023`, status: 78 }
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+    return { message: `${listener} must name an address of this machine: ${error.message}`, status: 78 }
+  }
+  return { message: `The start failed: ${error.stack ?? error}`, status: 1 }
+}
