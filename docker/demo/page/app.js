@@ -1,0 +1,53 @@
+import { ACTIONS } from './actions.js'
+import { onArrivals } from './arrivals.js'
+import { byId, el } from './dom.js'
+import { searchForKey } from './key-check.js'
+import { log } from './logger.js'
+import { refresh } from './login.js'
+import { answer, arrive, begin } from './trips.js'
+import { onExchange } from './wire.js'
+
+const counts = { sent: 0, taken: 0, refused: 0, arrived: 0 }
+
+function count(what, value = counts[what] + 1) {
+  counts[what] = value
+  byId(`count-${what}`).textContent = value
+}
+
+onExchange((exchange, what) => {
+  if (what === 'sent') {
+    count('sent')
+    begin(exchange)
+    return
+  }
+  count(exchange.answer?.status < 300 ? 'taken' : 'refused')
+  byId('said').textContent = answer(exchange)
+  searchForKey()
+})
+
+onArrivals({ stored: arrive, total: entries => count('arrived', entries) })
+
+byId('actions').append(
+  ...ACTIONS.map(({ title, tells, run }) =>
+    el(
+      'button',
+      { type: 'button', onclick: () => run() },
+      el('span', { class: 'title' }, title),
+      el('small', {}, tells)
+    )
+  )
+)
+
+byId('own').addEventListener('submit', event => {
+  event.preventDefault()
+  const { action, level, message } = Object.fromEntries(new FormData(event.target))
+  log({ action, level, ...(message !== '' && { message }) })
+})
+
+byId('key-search').addEventListener('click', searchForKey)
+
+const { logtrail, admin } = await (await fetch('/about')).json()
+byId('link-logtrail').href = logtrail
+byId('link-admin').href = `${admin}/`
+await refresh()
+await searchForKey()

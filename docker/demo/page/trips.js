@@ -1,0 +1,140 @@
+import { byId, el } from './dom.js'
+import { jsonBlock, same } from './json.js'
+
+const MOST = 20
+const trips = []
+
+const parse = text => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+const idOf = entry => entry?.metadata?.id
+
+function nameOf(body) {
+  if (Array.isArray(body)) return `${body.length} × ${body[0]?.action}`
+  return body?.action ?? 'no entry'
+}
+
+function headerList(pairs, tells) {
+  const list = el('dl', { class: 'headers' })
+  for (const [name, value] of pairs) list.append(el('div', {}, el('dt', {}, name), el('dd', {}, value)))
+  if (tells) list.append(el('div', { class: 'aside' }, el('dt', {}, 'and'), el('dd', {}, tells)))
+  return list
+}
+
+function panel(kind, title, ...content) {
+  return el('section', { class: `panel ${kind}` }, el('h4', {}, title), ...content)
+}
+
+/** A request begins a trip: the newest stands open above the older ones. */
+export function begin(exchange) {
+  const { request } = exchange
+  const body = request.body === '' ? undefined : parse(request.body)
+  const entries = body === undefined ? [] : [body].flat()
+  const badge = el('span', { class: 'badge waiting' }, 'sent')
+  const where = el('span', { class: 'where' }, '')
+  const summary = el(
+    'summary',
+    {},
+    el('span', { class: 'what' }, nameOf(body)),
+    el('span', { class: 'line' }, `${request.method} ${request.path}`),
+    badge,
+    where
+  )
+  const sent = panel(
+    'browser',
+    'Left this browser',
+    headerList(
+      request.headers,
+      'what the browser adds itself: Origin, Sec-Fetch-Site, and the cookie, which no script can read.'
+    ),
+    body === undefined ? el('p', { class: 'empty' }, 'No body.') : jsonBlock(body, 'Body that was sent')
+  )
+  const answered = panel('proxy', 'Answered by the proxy', el('p', { class: 'empty' }, 'Waiting…'))
+  const arrived = panel('logtrail', 'Reached Logtrail', el('p', { class: 'empty' }, 'Waiting…'))
+  const details = el('details', { open: true }, summary, el('div', { class: 'panels' }, sent, answered, arrived))
+  for (const trip of trips) trip.details.open = false
+  byId('nothing').hidden = true
+  byId('trips').prepend(details)
+  trips.unshift({ exchange, entries, details, badge, where, answered, arrived, stored: [] })
+  for (const old of trips.splice(MOST)) old.details.remove()
+}
+
+/** The answer, or that there was none. Returns a sentence that says it. */
+export function answer(exchange) {
+  const trip = trips.find(one => one.exchange === exchange)
+  if (!trip) return ''
+  const { answer, failure } = exchange
+  const title = trip.answered.firstChild
+  if (!answer) {
+    trip.badge.textContent = 'no answer'
+    trip.badge.className = 'badge bad'
+    trip.answered.replaceChildren(title, el('p', { class: 'empty' }, `No answer: ${failure}`))
+    return 'There was no answer.'
+  }
+  const good = answer.status < 300
+  trip.badge.textContent = answer.status
+  trip.badge.className = `badge ${good ? 'good' : 'bad'}`
+  trip.answered.replaceChildren(
+    title,
+    el('p', { class: 'status' }, el('strong', {}, answer.status), ` in ${Math.max(1, Math.round(answer.ms))} ms`),
+    headerList(answer.headers),
+    answer.body === ''
+      ? el('p', { class: 'empty' }, 'An empty body.')
+      : jsonBlock(parse(answer.body), 'Body of the answer')
+  )
+  if (!good) {
+    trip.where.textContent = 'stayed out'
+    trip.arrived.replaceChildren(
+      trip.arrived.firstChild,
+      el('p', { class: 'empty' }, 'Nothing. The proxy kept it away, and said why.')
+    )
+  } else showArrived(trip)
+  return `${nameOf(parse(exchange.request.body))}: answered ${answer.status}.`
+}
+
+function showArrived(trip) {
+  const { entries, stored, arrived } = trip
+  if (stored.length === 0) return
+  const [first] = stored
+  const sent = entries.find(entry => idOf(entry) === idOf(first.entry)) ?? {}
+  const shown = stored.map(({ entry }) => entry)
+  const changedIn = (entry, original) => path => path in entry && !same(entry[path], original[path])
+  trip.where.textContent = `${stored.length} of ${entries.length} at Logtrail`
+  const differing = Object.keys(first.entry).filter(key => changedIn(first.entry, sent)(key))
+  arrived.replaceChildren(
+    arrived.firstChild,
+    headerList([
+      ['X-API-Key', `present, fingerprint ${first.key}`],
+      ...(first.requestId ? [['X-Request-Id', first.requestId]] : [])
+    ]),
+    differing.length > 0
+      ? el('p', { class: 'changed' }, el('mark', {}, 'Marked'), ` is what the proxy wrote: ${differing.join(', ')}.`)
+      : undefined,
+    shown.length === 1
+      ? jsonBlock(shown[0], 'Entry at Logtrail', changedIn(shown[0], sent))
+      : jsonBlock(shown, 'Entries at Logtrail', path => {
+          const [index, field] = path.split('.')
+          if (field === undefined) return false
+          const entry = shown[index]
+          const original = entries.find(one => idOf(one) === idOf(entry)) ?? {}
+          return changedIn(entry, original)(field)
+        })
+  )
+}
+
+/** Entries that reached Logtrail: shown with the trip that they belong to. */
+export function arrive(items) {
+  const touched = new Set()
+  for (const item of items) {
+    const id = idOf(item.entry)
+    const trip = id && trips.find(({ entries }) => entries.some(entry => idOf(entry) === id))
+    if (!trip || trip.stored.some(one => idOf(one.entry) === id)) continue
+    trip.stored.push(item)
+    touched.add(trip)
+  }
+  for (const trip of touched) showArrived(trip)
+}
