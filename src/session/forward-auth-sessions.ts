@@ -63,7 +63,6 @@ export function createForwardAuthSessions(options: ForwardAuthOptions): SessionS
   const plain = { accept: 'application/json', 'user-agent': options.userAgent ?? 'logtrail-bff' }
   const readAnswer = createAnswerReader(options.userHeader.toLowerCase(), options.userClaim)
   const http = createHttpGet({ timeoutMs, maxBytes: MAX_ANSWER_BYTES, connections: concurrency, ca: options.ca })
-  })
   const gate = createGate({ width: concurrency, waiting: MAX_WAITING, patienceMs: timeoutMs })
   const good = new BoundedMap<Recognised>(MAX_GOOD)
   const bad = new BoundedMap<Bad>(MAX_BAD)

@@ -74,7 +74,7 @@ interface Bad {
  */
 export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
   const { cookie, issuer, audience, now = Date.now, clockSkewMs = 30_000 } = options
-  const readUser = userReader(options.userClaim)
+  const readUser = createPathReader(options.userClaim)
   const good = new BoundedMap<Good>(MAX_GOOD)
   const bad = new BoundedMap<Bad>(MAX_BAD)
   const keys = createKeys(options, now, () => bad.clear())
@@ -165,16 +165,7 @@ function createKeys(options: JwtSessionsOptions, now: () => number, onChange: ()
   if (!audience?.length) throw new Error('SESSION_JWT_AUDIENCE: is required with SESSION_JWKS_URL')
   const fitting = narrow(ASYMMETRIC, algorithms)
   const http = createHttpGet({ timeoutMs: JWKS_TIMEOUT_MS, maxBytes: JWKS_MAX_BYTES, connections: 1, ca })
-  })
   return createJwksSource({ url: key.jwksUrl, ...http, algorithms: fitting, userAgent, now, onChange, onFault })
-}
-
-function userReader(claim: string): (data: unknown) => unknown {
-  try {
-    return createPathReader(claim)
-  } catch (error) {
-    throw new Error(`SESSION_USER_CLAIM: ${(error as Error).message}`)
-  }
 }
 
 /** A token this file itself refuses. */

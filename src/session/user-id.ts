@@ -22,8 +22,9 @@ export function toUserId(value: unknown): string | undefined {
  */
 export function createPathReader(path: string): (data: unknown) => unknown {
   const steps = path.split('.')
-  if (path === '' || /[\p{Cc}\s]/u.test(path)) throw new Error('must name a claim, or a dotted path such as user.id')
-  if (steps.some(step => step === '__proto__')) throw new Error('must not contain __proto__')
+  if (path === '' || /[\p{Cc}\s]/u.test(path))
+    throw new Error('SESSION_USER_CLAIM: must name a claim, or a dotted path such as user.id')
+  if (steps.some(step => step === '__proto__')) throw new Error('SESSION_USER_CLAIM: must not contain __proto__')
   return data => {
     if (!isPlainObject(data)) return undefined
     if (Object.hasOwn(data, path)) return data[path]
