@@ -8,15 +8,25 @@ import { createMetrics, type Metrics } from './admin/metrics.js'
 import { createMonitor } from './admin/monitor.js'
 import { degradedChecks, type Phase, type ReadinessSource } from './admin/readiness.js'
 import { createRequestLog } from './admin/request-log.js'
+import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
+import { type Budget, createBudget } from './delivery/budget.js'
+import { systemClock } from './delivery/clock.js'
+import type { Delivery, DeliveryOptions } from './delivery/delivery.js'
 import { direct } from './delivery/direct.js'
+import { createPooled } from './delivery/pooled.js'
+import { createQueued } from './delivery/queued.js'
+import { deliveryRoutes } from './delivery/routes.js'
 import { createReader } from './entry/reader.js'
 import { createDrain } from './guard/drain.js'
 import { createLocalLimits } from './guard/limits.js'
 import { createLogtrailClient, type LogtrailClient } from './logtrail/client.js'
 import { parseKey } from './logtrail/key.js'
 import { watchKeyFile } from './logtrail/key-file.js'
-import { createKeyring } from './logtrail/keyring.js'
+import { createKeyring, type Keyring } from './logtrail/keyring.js'
+import { createDiskOutbox } from './outbox/disk.js'
+import { createMemoryOutbox } from './outbox/memory.js'
+import type { Outbox } from './outbox/outbox.js'
 import { createPublicListener } from './public.js'
 import { createJwtSessions } from './session/jwt-sessions.js'
 import { createNoSessions, type SessionSource } from './session/session.js'
@@ -46,6 +56,8 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const USER_AGENT = `logtrail-bff/${version}`
 /** Of the time to drain, the last part is kept for answering 503 to whoever still waits. */
 const LAST_WORDS_MS = 500
+/** Of one bulk request to Logtrail, which names no limit of its own. */
+const MAX_BODY = 4 * 1024 * 1024
 
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   const keyring = createKeyring(config.LOGTRAIL_API_KEY)
@@ -62,6 +74,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     else log.error({ reason: message }, 'sessions cannot be checked: requests are answered 503')
   })
   const monitor = createMonitor({ session: () => sessions.check() })
+  let line: Line | undefined
   const source: ReadinessSource = {
     phase: () => phase,
     checks: {
@@ -69,14 +82,29 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         const usable = keyring.state().some(key => key.state !== 'refused')
         return { ok: usable, message: usable ? 'no key is refused by Logtrail' : 'Logtrail refuses the API key' }
       },
-      session: () => monitor.last('session')
+      session: () => monitor.last('session'),
+      ...(config.DELIVERY === 'direct'
+        ? {}
+        : {
+            upstream: () => {
+              const fault = line?.delivery.fault()
+              return fault ? { ok: false, message: fault.message } : { ok: true, message: 'Logtrail takes entries' }
+            },
+            queue: () => {
+              const stats = line?.outbox.stats()
+              return { ok: stats?.writable ?? false, message: stats?.fault ?? `${stats?.waiting ?? 0} entries wait` }
+            }
+          })
     },
-    writable: () => true
+    writable: () => line === undefined || line.outbox.stats().writable
   }
   const metrics = createMetrics({
     keys: () => keyring.state().map(({ info, state }) => ({ ...info, state })),
     degraded: () => degradedChecks(source),
-    logsPerMonth: config.LOGTRAIL_LOGS_PER_MONTH
+    logsPerMonth: config.LOGTRAIL_LOGS_PER_MONTH,
+    ...(config.DELIVERY === 'direct'
+      ? {}
+      : { queue: () => queueReading(line?.outbox), budgetRemaining: () => line?.budget.remaining() ?? 0 })
   })
   keyring.on('refused', (key, status) => {
     log.error({ fingerprint: key.fingerprint, status }, 'Logtrail refused the API key: replace it (see "rotation")')
@@ -105,6 +133,14 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     onRequest: metrics.upstream,
     ...(options.ca ? { ca: options.ca } : {})
   })
+
+  if (config.DELIVERY !== 'direct') {
+    line = createLine(config, client, keyring, metrics, log)
+    const { inherited, damage, setAside } = await line.delivery.start()
+    metrics.entries('inherited', inherited)
+    if (inherited > 0) log.info({ entries: inherited }, 'entries of an earlier run go out first')
+    if (damage) log.error({ set_aside: setAside }, damage)
+  }
 
   const app = await createPublicListener({
     log,
@@ -139,7 +175,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         'forwarding headers came from an address that TRUST_PROXY does not name, and are ignored: all users behind it look like one'
       )
     }),
-    delivery: (app, read) => deliverDirect(app, read, config, client, metrics)
+    delivery: (app, read) =>
+      line ? deliverBy(line.delivery, app, read, config, metrics) : deliverDirect(app, read, config, client, metrics)
   })
   const drain = createDrain(app.server)
   const admin =
@@ -155,7 +192,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
     phase = 'stopping'
-    await drain.idle(Math.max(0, config.SHUTDOWN_TIMEOUT - LAST_WORDS_MS))
+    const time = Math.max(0, config.SHUTDOWN_TIMEOUT - LAST_WORDS_MS)
+    await Promise.all([drain.idle(time), line?.delivery.stop(time)])
     app.server.closeIdleConnections()
     await drain.idle(LAST_WORDS_MS)
     app.server.closeAllConnections()
@@ -203,6 +241,108 @@ function deliverDirect(
       metrics.entries(delivered ? 'delivered' : 'rejected', request.visit.reading!.entries.length),
     nothingToSend: (request, reply) => reply.code(201).send({ accepted: request.visit.reading!.received })
   })
+}
+
+/** How entries leave that are not sent one for one. */
+interface Line {
+  delivery: Delivery
+  outbox: Outbox
+  budget: Budget
+}
+
+function createLine(
+  config: Config,
+  client: LogtrailClient,
+  keyring: Keyring,
+  metrics: Metrics,
+  log: FastifyBaseLogger
+): Line {
+  const budget = createBudget({ requestsPerMinute: config.LOGTRAIL_REQUESTS_PER_MINUTE, clock: systemClock })
+  const common: DeliveryOptions = {
+    client,
+    budget,
+    clock: systemClock,
+    keyring,
+    maxBatch: config.LOGTRAIL_MAX_BATCH,
+    maxBytes: Math.min(MAX_BODY, config.LOGTRAIL_MAX_BATCH * (config.LOGTRAIL_MAX_LOG_BYTES + 1) + 1),
+    maxWait: config.BATCH_MAX_WAIT,
+    onState(degraded, cause) {
+      if (degraded === null) log.info('entries go to Logtrail again')
+      else log.error({ degraded, err: cause }, 'entries do not go to Logtrail at the moment')
+    },
+    onFault: error => log.warn({ err: error }, 'a request to Logtrail failed')
+  }
+  if (config.DELIVERY === 'pooled') {
+    const outbox = createMemoryOutbox({ maxEntries: config.POOL_MAX_PENDING })
+    const onSettled = (delivered: number, rejected: number) => {
+      metrics.entries('delivered', delivered)
+      metrics.entries('rejected', rejected)
+    }
+    return { outbox, budget, delivery: createPooled({ ...common, outbox, timeout: config.POOL_TIMEOUT, onSettled }) }
+  }
+  const outbox = createDiskOutbox({
+    path: config.QUEUE_PATH,
+    maxBytes: config.QUEUE_MAX_BYTES,
+    report: ({ kind, message, setAside }) =>
+      kind === 'writable' ? log.info(message) : log.error({ kind, set_aside: setAside }, message)
+  })
+  const delivery = createQueued({
+    ...common,
+    outbox,
+    maxAge: config.QUEUE_MAX_AGE,
+    onDelivered: entries => metrics.entries('delivered', entries),
+    onBuried(entries, code) {
+      metrics.entries('dead_letter', entries)
+      log.error({ entries, code }, 'entries became dead letters: see `logtrail-bff dead-letters list`')
+    }
+  })
+  return { outbox, budget, delivery }
+}
+
+function deliverBy(
+  delivery: Delivery,
+  app: FastifyInstance,
+  read: (request: FastifyRequest) => Promise<void>,
+  config: Config,
+  metrics: Metrics
+): void {
+  const queued = config.DELIVERY === 'queued'
+  deliveryRoutes(app, {
+    delivery: queued ? keepingBooks(delivery, metrics) : delivery,
+    read,
+    toDeliver({ visit, routeOptions }) {
+      const { userId, addressKey } = visit.sender
+      return {
+        user: userId === undefined ? `a:${addressKey}` : `u:${userId}`,
+        entries: visit.reading!.entries,
+        bulk: routeOptions.url?.endsWith('/bulk') === true
+      }
+    },
+    status: queued ? 202 : 201,
+    onReceipt: ({ visit }, receipt) => ({ ...receipt, accepted: receipt.accepted + visit.reading!.filtered })
+  })
+}
+
+/** What is stored is `queued`; what could not be stored is refused, and so `rejected`. */
+function keepingBooks(delivery: Delivery, metrics: Metrics): Pick<Delivery, 'deliver'> {
+  return {
+    async deliver(request) {
+      try {
+        const receipt = await delivery.deliver(request)
+        metrics.entries('queued', request.entries.length)
+        return receipt
+      } catch (error) {
+        metrics.entries('rejected', request.entries.length)
+        throw error
+      }
+    }
+  }
+}
+
+function queueReading(outbox: Outbox | undefined): { entries: number; bytes: number; oldestAgeSeconds: number } {
+  const { waiting = 0, bytes = 0, oldest } = outbox?.stats() ?? {}
+  const age = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
+  return { entries: waiting, bytes, oldestAgeSeconds: age }
 }
 
 function createSessions(config: Config, onFault: (message: string | undefined) => void): SessionSource {
@@ -258,17 +398,6 @@ function keyPolicyOf(config: Config) {
     allowReadWrite: config.LOGTRAIL_ALLOW_READ_WRITE_KEY,
     nodeEnv: process.env.NODE_ENV
   }
-}
-
-/** Every value of the configuration that must not be seen: the logger masks them wherever they turn up. */
-function secretsOf(config: Config): string[] {
-  return [
-    ...config.LOGTRAIL_API_KEY,
-    config.SESSION_JWT_SECRET,
-    ...(config.SESSION_SECRET ?? []),
-    config.REDIS_URL,
-    config.SESSION_REDIS_URL
-  ].filter(secret => secret !== undefined)
 }
 
 function createAddressList(entries: readonly string[]): (address: string) => boolean {
