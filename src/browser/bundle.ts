@@ -7,6 +7,9 @@ import { buildSync } from 'esbuild'
 /** What the client may weigh on the wire (interface, "The browser client"), in bytes after gzip. */
 export const MAX_GZIP = 3072
 
+/** Names between the client's parts; those of its interface, of entries and of the browser stay. */
+const INTERNAL = /^(recall|remember|put|holds|take|send|delay|limit|waiting|run)$/
+
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 /** One of this folder's modules with all its parts as a single minified ES module. */
@@ -15,6 +18,7 @@ export function bundle(entry: 'client' | 'pino'): string {
     entryPoints: [here(`./${entry}.ts`)],
     bundle: true,
     minify: true,
+    mangleProps: INTERNAL,
     write: false,
     format: 'esm',
     target: 'es2020',
