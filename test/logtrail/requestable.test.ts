@@ -1,4 +1,4 @@
-import replyFrom from '@fastify/reply-from'
+import httpProxy from '@fastify/http-proxy'
 import Fastify from 'fastify'
 import t from 'tap'
 import { answerOf, type ProxiedResponse } from '../../src/logtrail/answer.js'
@@ -97,7 +97,7 @@ t.test('a callback that throws is called with its error, instead of leaving the 
   t.equal(error, thrown)
 })
 
-t.test('under @fastify/reply-from', async t => {
+t.test('under @fastify/http-proxy', async t => {
   const upstream = await startUpstream(t, (response, request, count) => {
     response.setHeader('set-cookie', `stolen=${request.key}`)
     if (request.key === KEY_A) response.writeHead(401).end()
@@ -109,22 +109,27 @@ t.test('under @fastify/reply-from', async t => {
   const app = Fastify()
   t.teardown(() => app.close())
   const seen: unknown[] = []
-  await app.register(replyFrom, { base: upstream.url, undici: client.requestable as never })
-  app.post('/in', (_request, reply) =>
-    reply.from(PATH, {
-      body: '{"a":1}',
-      contentType: 'application/json',
-      onResponse(_request, reply, response) {
-        const answer = answerOf(response as unknown as ProxiedResponse)
-        seen.push(answer)
-        reply.send(answer.body)
-      },
-      onError(reply, { error }) {
-        seen.push(error.cause)
-        reply.code(502).send('{}')
-      }
-    })
-  )
+  await app.register(httpProxy, {
+    upstream: upstream.url,
+    httpMethods: ['POST'],
+    routes: ['/in'],
+    proxyPayloads: false,
+    undici: client.requestable as never,
+    handler: (_request, reply) =>
+      reply.from(PATH, {
+        body: '{"a":1}',
+        contentType: 'application/json',
+        onResponse(_request, reply, response) {
+          const answer = answerOf(response as unknown as ProxiedResponse)
+          seen.push(answer)
+          reply.send(answer.body as never)
+        },
+        onError(reply, { error }) {
+          seen.push(error.cause)
+          reply.code(502).send('{}' as never)
+        }
+      })
+  })
   const headers = { cookie: 'session=s', connection: 'x-api-key', 'x-api-key': 'forged', 'x-request-id': 'id-2' }
   const good = await app.inject({ method: 'POST', url: '/in', headers, payload: { a: 2 } })
   t.equal(good.statusCode, 201)
