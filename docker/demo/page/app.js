@@ -14,6 +14,20 @@ function count(what, value = counts[what] + 1) {
   byId(`count-${what}`).textContent = value
 }
 
+/** The outcome in a sentence, for whoever cannot see or has not scrolled to where it is shown. */
+function say(sentence) {
+  const feed = byId('feed-title')
+  const show = () => {
+    feed.scrollIntoView()
+    feed.focus()
+  }
+  byId('toast').replaceChildren(el('span', {}, sentence), el('button', { type: 'button', onclick: show }, 'Show'))
+}
+
+new IntersectionObserver(([{ isIntersecting }]) => byId('toast').classList.toggle('seen', isIntersecting)).observe(
+  byId('trips')
+)
+
 onExchange((exchange, what) => {
   if (what === 'sent') {
     count('sent')
@@ -21,7 +35,7 @@ onExchange((exchange, what) => {
     return
   }
   count(exchange.answer?.status < 300 ? 'taken' : 'refused')
-  byId('said').textContent = answer(exchange)
+  say(answer(exchange))
   searchForKey()
 })
 

@@ -5,7 +5,7 @@ export function jsonBlock(value, label, differs = () => false) {
   const code = el('code')
   write(code, value, '', '', differs)
   // A box that scrolls must be reachable by keyboard.
-  return el('pre', { tabindex: '0', role: 'region', 'aria-label': label }, code)
+  return el('pre', { tabindex: '0', role: 'group', 'aria-label': label }, code)
 }
 
 function write(out, value, indent, path, differs) {

@@ -14,19 +14,21 @@ const parse = text => {
 const idOf = entry => entry?.metadata?.id
 
 function nameOf(body) {
-  if (Array.isArray(body)) return `${body.length} × ${body[0]?.action}`
-  return body?.action ?? 'no entry'
+  if (body === undefined) return 'A question, no entry'
+  if (!Array.isArray(body)) return body.action
+  const actions = [...new Set(body.map(entry => entry.action))].join(', ')
+  return `${body.length} entries: ${actions}`
 }
 
 function headerList(pairs, tells) {
   const list = el('dl', { class: 'headers' })
   for (const [name, value] of pairs) list.append(el('div', {}, el('dt', {}, name), el('dd', {}, value)))
-  if (tells) list.append(el('div', { class: 'aside' }, el('dt', {}, 'and'), el('dd', {}, tells)))
+  if (tells) list.append(el('div', { class: 'aside' }, el('dt', {}, 'And'), el('dd', {}, tells)))
   return list
 }
 
 function panel(kind, title, ...content) {
-  return el('section', { class: `panel ${kind}` }, el('h4', {}, title), ...content)
+  return el('section', { class: `panel ${kind}` }, el('h3', {}, title), ...content)
 }
 
 /** A request begins a trip: the newest stands open above the older ones. */
@@ -59,7 +61,7 @@ export function begin(exchange) {
   for (const trip of trips) trip.details.open = false
   byId('nothing').hidden = true
   byId('trips').prepend(details)
-  trips.unshift({ exchange, entries, details, badge, where, answered, arrived, stored: [] })
+  trips.unshift({ exchange, body, entries, details, badge, where, answered, arrived, stored: [] })
   for (const old of trips.splice(MOST)) old.details.remove()
 }
 
@@ -93,7 +95,7 @@ export function answer(exchange) {
       el('p', { class: 'empty' }, 'Nothing. The proxy kept it away, and said why.')
     )
   } else showArrived(trip)
-  return `${nameOf(parse(exchange.request.body))}: answered ${answer.status}.`
+  return `${nameOf(trip.body)}: answered ${answer.status}.`
 }
 
 function showArrived(trip) {

@@ -10,7 +10,8 @@ import type { Store, Stored } from './store.js'
 const PAGE: Record<string, [string, string]> = {
   '/': ['page.html', 'text/html; charset=utf-8'],
   '/_standin/page.css': ['page.css', 'text/css; charset=utf-8'],
-  '/_standin/page.js': ['page.js', 'text/javascript; charset=utf-8']
+  '/_standin/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+  '/_standin/icon.svg': ['icon.svg', 'image/svg+xml']
 }
 
 /** What the page and other processes are told of a stored entry: of the key only a fingerprint. */
