@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { HttpError } from '../errors.js'
-import { deadLetter, Move } from './changes.js'
+import { deadLetter, Forget, Move } from './changes.js'
 import { type Books, deadBytes } from './dead-letters.js'
-import type { Engine } from './engine.js'
+import type { Engine, OutboxEvent } from './engine.js'
 import type { FairIndex } from './fair-index.js'
 import { type DeadReason, type EntryId, MAX_ANSWER } from './outbox.js'
 import { readWaitingValue } from './records.js'
@@ -14,7 +14,7 @@ export interface BurialOptions {
   claims: Map<EntryId, number>
   now: () => number
   keyOf: (row: number) => Buffer
-  lose: (rows: number[]) => void
+  report: (event: OutboxEvent) => void
 }
 
 interface Grave {
@@ -30,7 +30,7 @@ const SPAN = 65_536
 const SLICE = 256
 
 /** How entries of the disk store become dead letters. */
-export function createBurial({ engine, index, books, claims, now, keyOf, lose }: BurialOptions) {
+export function createBurial({ engine, index, books, claims, now, keyOf, report }: BurialOptions) {
   /** Resolves with how many were buried: those that are claimed and can be read. */
   async function bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<number> {
     const named: Omit<Grave, 'value'>[] = []
@@ -55,7 +55,7 @@ export function createBurial({ engine, index, books, claims, now, keyOf, lose }:
       if (value === undefined) lost.push(grave.row)
       else graves.push({ ...grave, value })
     }
-    lose(lost)
+    await entomb(lost)
     await write(graves)
     return graves.length
   }
@@ -73,8 +73,7 @@ export function createBurial({ engine, index, books, claims, now, keyOf, lose }:
     return new Promise((resolve, reject) => {
       const done = () => {
         index.settle(graves.map(({ row }) => row))
-        books.deadLetters += letters.length
-        for (const [key] of letters) books.deadBytes += deadBytes(key)
+        enter(letters)
         resolve()
       }
       const failed = (error: HttpError) => {
@@ -86,7 +85,48 @@ export function createBurial({ engine, index, books, claims, now, keyOf, lose }:
     })
   }
 
+  function enter(letters: [Buffer, string][]): void {
+    books.deadLetters += letters.length
+    for (const [key] of letters) books.deadBytes += deadBytes(key)
+  }
+
+  /**
+   * Claimed entries whose values are not what was written can never be sent. Bytes that are there become a dead letter;
+   * those of which nothing can be read leave the queue of this run, and their records stay where they are.
+   */
+  async function entomb(rows: number[]): Promise<void> {
+    if (rows.length === 0) return
+    const keys: Buffer[] = []
+    const letters: [Buffer, string][] = []
+    for (const row of rows) {
+      const key = keyOf(row)
+      const bytes = await engine.readBytes(key)
+      if (bytes === undefined) continue
+      keys.push(key)
+      letters.push(
+        deadLetter(index.sequence[row] as number, {
+          ...readWaitingValue(bytes.toString()),
+          receivedAt: index.receivedAt[row] as number,
+          buriedAt: now(),
+          reason: {
+            code: 'DAMAGED',
+            message: 'Its checksum does not match; the answer is its bytes in base64.',
+            answer: bytes.toString('base64')
+          }
+        })
+      )
+    }
+    engine.commit(new Forget(keys, letters))
+    index.settle(rows)
+    enter(letters)
+    const unreadable = rows.length - letters.length
+    const message = `${rows.length} entries of the queue are damaged: ${letters.length} became dead letters, ${unreadable} cannot be read at all`
+    report({ kind: 'damaged', message })
+  }
+
   return {
+    entomb,
+
     async bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
       await bury(items)
     },
@@ -106,7 +146,8 @@ export function createBurial({ engine, index, books, claims, now, keyOf, lose }:
           try {
             buried += await bury(ids.map(id => ({ id, reason })))
           } catch {
-            index.giveBack(rows)
+            // Those still claimed: damaged ones are gone already.
+            index.giveBack(ids.flatMap(id => claims.get(id) ?? []))
             for (const id of ids) claims.delete(id)
             return buried
           }

@@ -47,17 +47,20 @@ export class Append implements Change {
   }
 }
 
-/** Delivered entries are deleted. */
+/** Delivered entries are deleted; damaged ones are deleted too, and dead letters take their places. */
 export class Forget implements Change {
   readonly durable = false
   #keys: Buffer[]
+  #letters: [Buffer, string][]
 
-  constructor(keys: Buffer[]) {
+  constructor(keys: Buffer[], letters: [Buffer, string][] = []) {
     this.#keys = keys
+    this.#letters = letters
   }
 
   write(batch: Batch): void {
     for (const key of this.#keys) batch.del(key)
+    for (const [key, value] of this.#letters) batch.put(key, value)
   }
 
   amend(batch: Batch): void {

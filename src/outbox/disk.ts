@@ -109,16 +109,8 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
     return rows
   }
 
-  /** Claimed entries whose records cannot be read: they cannot be sent, and their records stay where they are. */
-  function lose(rows: number[]): void {
-    if (rows.length === 0) return
-    index.settle(rows)
-    const message = `${rows.length} entries of the queue could not be read; what is left of them stays in ${path}/store`
-    report({ kind: 'damaged', message })
-  }
-
   const deadLetters = createDeadLetters({ engine, books, now, admit })
-  const burial = createBurial({ engine, index, books, claims, now, keyOf, lose })
+  const burial = createBurial({ engine, index, books, claims, now, keyOf, report })
 
   async function open(): Promise<Started> {
     const found = await engine.open(scan)
@@ -190,7 +182,7 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
         claims.set(id, row)
         claimed.push({ id, ...readWaitingValue(value), receivedAt: index.receivedAt[row] as number })
       }
-      lose(lost)
+      await burial.entomb(lost)
       return claimed
     },
 

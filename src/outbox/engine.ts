@@ -114,6 +114,11 @@ export class Engine {
     return values.map((value, i) => (value !== undefined && matches(keys[i] as Buffer, value) ? value : undefined))
   }
 
+  /** The bytes under a key, whatever they are; undefined where there are none to be had. */
+  async readBytes(key: Buffer): Promise<Buffer | undefined> {
+    return this.#db?.get<Buffer, Buffer>(key, { valueEncoding: 'buffer' }).catch(() => undefined)
+  }
+
   /** After all that was committed is written, or has failed. */
   async close(): Promise<void> {
     this.#closed = true

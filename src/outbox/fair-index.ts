@@ -45,8 +45,6 @@ export class FairIndex {
   #free = NONE
   #used = 0
   #users = new Users()
-  #ringHead = NONE
-  #ringTail = NONE
 
   /** `receivedAt` of the entry that arrived first of those waiting or claimed. */
   get oldest(): number | undefined {
@@ -76,7 +74,7 @@ export class FairIndex {
     this.#users.tail[user] = row
     this.count++
     this.bytes += size
-    this.#offer(user)
+    this.#users.tend(user)
     return row
   }
 
@@ -108,17 +106,17 @@ export class FairIndex {
       if (row === NONE) users.tail[user] = NONE
     }
 
-    while (taken.length < entries && !full && this.#ringHead !== NONE) {
-      const user = this.#ringHead
+    while (taken.length < entries && !full && users.first !== NONE) {
+      const user = users.first
       if ((users.outstanding[user] as number) > 0 || users.head[user] === NONE) {
-        this.#leaveRing()
-        this.#rest(user)
+        users.dropFirst()
+        users.tend(user)
         continue
       }
       takeFrom(user)
       // One whose first entry did not fit stays at the front: the next claim begins with it.
       if ((users.outstanding[user] as number) === 0) break
-      this.#leaveRing()
+      users.dropFirst()
       picked.push(user)
     }
     for (let before = 0; taken.length < entries && !full && taken.length > before; ) {
@@ -160,7 +158,7 @@ export class FairIndex {
   withdraw(row: number): void {
     const user = this.#unlink(row)
     this.#forget(row)
-    this.#rest(user)
+    this.#users.tend(user)
     this.#shrink()
   }
 
@@ -253,35 +251,7 @@ export class FairIndex {
   #loosen(user: number): void {
     const left = (this.#users.outstanding[user] as number) - 1
     this.#users.outstanding[user] = left
-    if (left === 0) this.#offer(user)
-  }
-
-  /** Puts a user at the end of the ring who may be claimed from and is not in it; forgets one who has nothing. */
-  #offer(user: number): void {
-    const users = this.#users
-    if (users.ringed[user] === 1 || (users.outstanding[user] as number) > 0) return
-    if (users.head[user] === NONE) {
-      users.remove(user)
-      return
-    }
-    users.ringed[user] = 1
-    users.next[user] = NONE
-    if (this.#ringTail === NONE) this.#ringHead = user
-    else users.next[this.#ringTail] = user
-    this.#ringTail = user
-  }
-
-  #leaveRing(): void {
-    const user = this.#ringHead
-    this.#users.ringed[user] = 0
-    this.#ringHead = this.#users.next[user] as number
-    if (this.#ringHead === NONE) this.#ringTail = NONE
-  }
-
-  /** Forgets a user without entries; one who stands in the ring is met there and forgotten then. */
-  #rest(user: number): void {
-    const users = this.#users
-    if (users.head[user] === NONE && users.outstanding[user] === 0 && users.ringed[user] === 0) users.remove(user)
+    if (left === 0) this.#users.tend(user)
   }
 
   /** Forgets everything. */
@@ -294,8 +264,6 @@ export class FairIndex {
     this.#oldest = NONE
     this.#newest = NONE
     this.#users = new Users()
-    this.#ringHead = NONE
-    this.#ringTail = NONE
     this.#resize(SMALL)
   }
 

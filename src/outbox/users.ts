@@ -29,10 +29,12 @@ export class Users {
   tail: Int32Array<ArrayBufferLike>
   /** Entries claimed at the moment. */
   outstanding: Int32Array<ArrayBufferLike>
-  /** Whether the user stands in the ring of those whose turn comes; the next one there. */
-  ringed: Uint8Array<ArrayBufferLike>
-  next: Int32Array<ArrayBufferLike>
 
+  /** Whether the user stands in the ring of those whose turn comes, and who is next there (or next of the free rows). */
+  #ringed: Uint8Array<ArrayBufferLike>
+  #next: Int32Array<ArrayBufferLike>
+  #first = NONE
+  #last = NONE
   #number: Float64Array<ArrayBufferLike>
   /** Row + 1 at the place that the number hashes to, or the next free one; 0 is empty. */
   #table: Int32Array
@@ -44,8 +46,8 @@ export class Users {
     this.head = new Int32Array(capacity)
     this.tail = new Int32Array(capacity)
     this.outstanding = new Int32Array(capacity)
-    this.ringed = new Uint8Array(capacity)
-    this.next = new Int32Array(capacity)
+    this.#ringed = new Uint8Array(capacity)
+    this.#next = new Int32Array(capacity)
     this.#number = new Float64Array(capacity)
     this.#table = new Int32Array(capacity * 2)
   }
@@ -69,7 +71,37 @@ export class Users {
     return this.#number[row] as number
   }
 
-  remove(row: number): void {
+  /** Whose turn it is; -1 for nobody. May be one who has nothing any more, or is being claimed from. */
+  get first(): number {
+    return this.#first
+  }
+
+  /** Takes the first out of the ring. */
+  dropFirst(): void {
+    const row = this.#first
+    this.#ringed[row] = 0
+    this.#first = this.#next[row] as number
+    if (this.#first === NONE) this.#last = NONE
+  }
+
+  /**
+   * After something changed for a user: puts one who may be claimed from at the end of the ring, and forgets one who has
+   * nothing. One who has nothing and stands in the ring is met there and forgotten then.
+   */
+  tend(row: number): void {
+    if (this.#ringed[row] === 1 || (this.outstanding[row] as number) > 0) return
+    if (this.head[row] === NONE) {
+      this.#remove(row)
+      return
+    }
+    this.#ringed[row] = 1
+    this.#next[row] = NONE
+    if (this.#last === NONE) this.#first = row
+    else this.#next[this.#last] = row
+    this.#last = row
+  }
+
+  #remove(row: number): void {
     const table = this.#table
     const mask = table.length - 1
     let hole = (this.#number[row] as number) & mask
@@ -83,7 +115,7 @@ export class Users {
       }
     }
     table[hole] = 0
-    this.next[row] = this.#free
+    this.#next[row] = this.#free
     this.#free = row
     this.#size--
   }
@@ -92,12 +124,12 @@ export class Users {
     if (this.#free === NONE && this.#used === this.head.length) this.#grow()
     let row = this.#free
     if (row === NONE) row = this.#used++
-    else this.#free = this.next[row] as number
+    else this.#free = this.#next[row] as number
     this.#number[row] = number
     this.head[row] = NONE
     this.tail[row] = NONE
     this.outstanding[row] = 0
-    this.ringed[row] = 0
+    this.#ringed[row] = 0
     this.#place(row)
     this.#size++
     return row
@@ -115,8 +147,8 @@ export class Users {
     this.head = widen(this.head, capacity)
     this.tail = widen(this.tail, capacity)
     this.outstanding = widen(this.outstanding, capacity)
-    this.ringed = widen(this.ringed, capacity)
-    this.next = widen(this.next, capacity)
+    this.#ringed = widen(this.#ringed, capacity)
+    this.#next = widen(this.#next, capacity)
     this.#number = widen(this.#number, capacity)
     this.#table = new Int32Array(capacity * 2)
     // No row is free when it grows: all of them are in the table.
