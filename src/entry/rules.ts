@@ -14,6 +14,25 @@ export interface EntryLimits {
 export const PATTERNS = ['logtrail-key', 'jwt', 'card', 'assignment', 'email', 'ip'] as const
 export type Pattern = (typeof PATTERNS)[number]
 
+/** The default of `REDACT_FIELDS`; `assignment` masks values of these names whatever `REDACT_FIELDS` says. */
+export const SECRET_NAMES = [
+  'password',
+  'passwd',
+  'pwd',
+  'passphrase',
+  'password_confirmation',
+  'secret',
+  'token',
+  'authorization',
+  'api_key',
+  'private_key',
+  'session_id',
+  'cookie',
+  'card_number',
+  'cvv',
+  'ssn'
+] as const
+
 export const CONTEXT_STAMPS = ['ip', 'user_agent', 'request_id', 'received_at', 'entry_id'] as const
 export type ContextStamp = (typeof CONTEXT_STAMPS)[number]
 

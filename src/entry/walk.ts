@@ -1,8 +1,7 @@
 import { type Drop, follow } from './drop.js'
 import { type Names, speakName } from './names.js'
+import { REDACTED } from './scan.js'
 import type { Fields } from './schema.js'
-
-export const REDACTED = '[REDACTED]'
 
 /** What happened to a field; the field is named, its value never. */
 export type Deed = 'removed' | 'dropped' | 'redacted' | 'trimmed'
@@ -42,6 +41,9 @@ const LONE_SURROGATES = /\p{Cs}/gu
 export function wellFormed(text: string): string {
   return LONE_SURROGATE.test(text) ? text.replace(LONE_SURROGATES, '\ufffd') : text
 }
+
+/** Twelve digits: no card's number is shorter than 13. */
+const LONGEST_HARMLESS = 999_999_999_999
 
 /** Longest path said in a fault or a note. */
 const LONGEST_PATH = 200
@@ -86,9 +88,17 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
     return masked
   }
 
+  function number(name: string | number, value: number): unknown {
+    const digits = String(value)
+    return mask(digits) === digits ? value : hide(name)
+  }
+
   function any(name: string | number, value: unknown, depth: number, drop: Drop | undefined): unknown {
     if (typeof value === 'string') return text(name, value)
-    if (typeof value !== 'object' || value === null) return value
+    if (typeof value !== 'object' || value === null) {
+      // A card's number may come without quotes.
+      return typeof value === 'number' && value > LONGEST_HARMLESS ? number(name, value) : value
+    }
     path.push(name)
     const walked = Array.isArray(value) ? list(value, depth, drop) : fields(value as Fields, depth, drop)
     path.pop()

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Fault, MAX_FAULTS } from '../errors.js'
 import { createDrops, type Drop, follow } from './drop.js'
 import { createFit, type Sendable } from './fit.js'
+import { createMask } from './mask.js'
 import { createNames, foldName, speakName } from './names.js'
 import type { Rules, Who } from './rules.js'
 import { type Entry, type Fields, isEntry, KNOWN, LEVELS, schemaFaults } from './schema.js'
@@ -36,7 +37,8 @@ export interface Way {
 
 export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   const { environment, limits } = rules
-  const names = createNames(rules.redactFields, wellFormed)
+  const mask = createMask(rules.redactPatterns, rules.redactFields, limits.maxLogBytes)
+  const names = createNames(rules.redactFields, name => mask(wellFormed(name)))
   const drops = rules.dropFields.length === 0 ? undefined : createDrops(rules.dropFields)
   const dropOf: Record<string, Drop | undefined> = {}
   for (const name of KNOWN) dropOf[name] = drops && follow(drops, foldName(name))
@@ -69,7 +71,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
 
   const walk = createWalk({
     names,
-    mask: text => text,
+    mask,
     ceiling: Math.max(CEILING, limits.maxDepth),
     maxDepth: limits.maxDepth,
     fault,

@@ -1,0 +1,81 @@
+import { findEmail, findIpv4, findIpv6 } from './addresses.js'
+import { createAssignments } from './assignment.js'
+import { createCards } from './card.js'
+import { type Pattern, SECRET_NAMES } from './rules.js'
+import { type Finder, isDigit, REDACTED, type Scan } from './scan.js'
+import { findBearer, findJwt, findLogtrailKey } from './tokens.js'
+
+/**
+ * Masks every pattern in a string; returns the very same string where there is none, and changes nothing when called on
+ * its own result. One pass from left to right, written out by character: a set of regular expressions would read each string
+ * several times over, and the obvious ones for these patterns backtrack. No library was found that does it in one pass.
+ * @param names whose values `assignment` masks, besides the usual ones
+ * @param longest characters of the result that count: what lies beyond is left as it is, for a caller that cuts it off or
+ *   refuses it. So a string of any length costs no more than one of this length and what is masked in it.
+ */
+export function createMask(
+  patterns: readonly Pattern[],
+  names: readonly string[],
+  longest = Number.POSITIVE_INFINITY
+): (text: string) => string {
+  const on = new Set(patterns)
+  const finders: Finder[] = [() => false]
+  // What each character could be part of: an index into `finders`, mostly 0.
+  const triggers = new Uint8Array(65536)
+
+  function trigger(characters: string, ...found: (Finder | false)[]): void {
+    const wanted = found.filter(finder => finder !== false)
+    if (wanted.length === 0) return
+    const [first, second] = wanted as [Finder, Finder?]
+    finders.push(second === undefined ? first : (text, at, scan) => first(text, at, scan) || second(text, at, scan))
+    for (let at = 0; at < characters.length; at++) triggers[characters.charCodeAt(at)] = finders.length - 1
+  }
+
+  const { findEquals, findEncodedEquals, findColon } = createAssignments([...SECRET_NAMES, ...names])
+  trigger('_', on.has('logtrail-key') && findLogtrailKey)
+  trigger('J', on.has('jwt') && findJwt)
+  trigger('0123456789', (on.has('card') || on.has('ip')) && numbers(on.has('card'), on.has('ip')))
+  trigger('=', on.has('assignment') && findEquals)
+  trigger('%', on.has('assignment') && findEncodedEquals)
+  trigger(':', on.has('assignment') && findColon, on.has('ip') && findIpv6)
+  trigger('Bb', on.has('assignment') && findBearer)
+  trigger('@', on.has('email') && findEmail)
+
+  const scan: Scan = { kept: 0, from: 0, to: 0, next: 0, jwtDone: 0, ipDone: 0, cardsDone: 0, proseDone: 0 }
+
+  return function mask(text) {
+    const { length } = text
+    let at = 0
+    // The common case, a string with nothing in it, is this loop alone.
+    while (at < length && triggers[text.charCodeAt(at)] === 0) at++
+    if (at === length) return text
+    let masked = ''
+    scan.kept = scan.jwtDone = scan.ipDone = scan.cardsDone = scan.proseDone = 0
+    while (at < length && masked.length + at - scan.kept <= longest) {
+      const finder = triggers[text.charCodeAt(at)]!
+      if (finder === 0) {
+        at++
+        continue
+      }
+      scan.next = at + 1
+      if (finders[finder]!(text, at, scan)) {
+        masked += text.slice(scan.kept, scan.from) + REDACTED
+        at = scan.kept = scan.to
+      } else at = scan.next
+    }
+    return scan.kept === 0 ? text : masked + text.slice(scan.kept)
+  }
+}
+
+/** What can begin with a digit. It goes on after the whole run of digits, so that none is read from its middle. */
+function numbers(card: boolean, ip: boolean): Finder {
+  const findCard = createCards()
+  return (text, at, scan) => {
+    if (ip && findIpv4(text, at, scan)) return true
+    const first = text.charCodeAt(at)
+    // Issuers' numbers begin with 2 to 6.
+    if (card && (at < scan.cardsDone || (first >= 0x32 && first <= 0x36))) return findCard(text, at, scan)
+    while (isDigit(text.charCodeAt(scan.next))) scan.next++
+    return false
+  }
+}
