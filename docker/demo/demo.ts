@@ -3,7 +3,8 @@
  *
  *   browser -> app (page, login) -> /logtrail -> proxy (session, limits, key) -> Logtrail stand-in
  *
- * Ports are the ones below, or free ones where these are taken; `--free-ports` takes free ones at once.
+ * Ports are the ones below, or free ones where these are taken; `--free-ports` takes free ones at once. `--from-source`
+ * runs the proxy from src instead of dist.
  */
 import { randomBytes } from 'node:crypto'
 import { makeKey, startLogtrail } from '../../test/helper/logtrail/logtrail.js'
@@ -77,9 +78,11 @@ async function start(): Promise<void> {
       SESSION_JWT_SECRET: secret,
       SESSION_JWT_ISSUER: ISSUER,
       SESSION_JWT_AUDIENCE: AUDIENCE,
+      STAMP_CONTEXT: 'ip,user_agent,received_at',
       ...(DELIVERY && { DELIVERY })
     },
-    line => console.error(`  proxy  ${line}`)
+    line => console.error(`  proxy  ${line}`),
+    process.argv.includes('--from-source')
   )
   cleanups.push(() => proxy.stop())
   await proxy.ready()

@@ -7,7 +7,9 @@ import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
+const PROGRAM = [fileURLToPath(new URL('../../dist/main.js', import.meta.url))]
+/** The same program before it is built, for tests of a tree that may have no `dist`. */
+const SOURCE = ['--import', import.meta.resolve('tsx'), fileURLToPath(new URL('../../src/main.ts', import.meta.url))]
 const START_MS = 20_000
 const STOP_MS = 12_000
 
@@ -24,10 +26,14 @@ export interface ProxyProcess {
  * Starts the real proxy, as a user would: dist/main.js and environment variables. It gets a directory of its own, so
  * that a `.env` of the project cannot change the demo, and a process group of its own, so that Ctrl-C reaches it once.
  */
-export function startProxy(variables: Record<string, string>, say: (line: string) => void): ProxyProcess {
+export function startProxy(
+  variables: Record<string, string>,
+  say: (line: string) => void,
+  fromSource = false
+): ProxyProcess {
   const directory = mkdtempSync(join(tmpdir(), 'logtrail-demo-'))
   const { PATH = '', HOME = '', TMPDIR } = process.env
-  const child = spawn(process.execPath, [PROGRAM, 'serve'], {
+  const child = spawn(process.execPath, [...(fromSource ? SOURCE : PROGRAM), 'serve'], {
     cwd: directory,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
