@@ -181,7 +181,6 @@ export class Engine {
         this.#reopenIn(Math.min(delay * 2, this.#options.reopenAfter.longest))
       })
     }, delay)
-    this.#timer.unref()
   }
 
   async #reopen(): Promise<void> {

@@ -1,0 +1,178 @@
+/**
+ * What happens when the disk is full: a write that fails tells the browser so, what is stored still goes out, and when
+ * there is room again all goes on without a restart. Twice: with a real full file system where this process may mount one,
+ * and with a limit on the size of files, which every process may set for itself.
+ */
+import { execFileSync } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { createDiskOutbox } from '../../src/outbox/disk.js'
+import type { OutboxEvent } from '../../src/outbox/engine.js'
+import { entry } from './behaviour.js'
+import { folder } from './folder.js'
+
+interface Way {
+  name: string
+  /** A path on a disk that is about to be full, and what makes room on it; or why there is none here. */
+  prepare(t: Test): { path: string; makeRoom(): void } | string
+}
+
+const fullFileSystem: Way = {
+  name: 'no space left on device',
+  prepare(t) {
+    const path = folder(t)
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', path], { stdio: 'ignore' })
+    } catch {
+      return 'may not mount a file system'
+    }
+    t.after(() => execFileSync('umount', ['-l', path]))
+    writeFileSync(join(path, 'ballast'), Buffer.alloc(13 * 1024 * 1024))
+    return { path, makeRoom: () => rmSync(join(path, 'ballast')) }
+  }
+}
+
+const limitedFiles: Way = {
+  name: 'file too large',
+  prepare(t) {
+    const limit = (bytes: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
+    try {
+      limit(String(1024 * 1024))
+    } catch {
+      return 'there is no prlimit'
+    }
+    // The default of this signal is to end the process.
+    process.on('SIGXFSZ', () => {})
+    const makeRoom = () => void limit('unlimited')
+    t.after(makeRoom)
+    return { path: folder(t), makeRoom }
+  }
+}
+
+const ALL = { entries: 1_000_000, bytes: 1e9 }
+const reason = { code: 'X', message: 'x' }
+
+for (const way of [fullFileSystem, limitedFiles]) {
+  t.test(way.name, async t => {
+    const prepared = way.prepare(t)
+    if (typeof prepared === 'string') return void t.plan(0, `${way.name}: ${prepared}`)
+    const { path, makeRoom } = prepared
+    const events = new EventEmitter()
+    const report = (event: OutboxEvent) => events.emit(event.kind, event)
+    let now = 1000
+    const options = { path, maxBytes: 1e9, now: () => now, reopenAfter: { first: 5, longest: 20 } }
+    const outbox = createDiskOutbox({ ...options, report })
+    await outbox.start()
+
+    const unwritable = once(events, 'unwritable')
+    const stored: number[] = []
+    const refused: number[] = []
+    const faults = new Set<string>()
+    for (let n = 0; refused.length === 0; n += 100) {
+      const some = Array.from({ length: 100 }, (_, i) => ({
+        user: `u:${i % 5}`,
+        body: JSON.stringify({ n: n + i, fill: 'x'.repeat(400) })
+      }))
+      await Promise.all(
+        some.map((one, i) =>
+          outbox.append([one]).then(
+            () => stored.push(n + i),
+            error => {
+              faults.add(`${error.code} ${error.statusCode} ${error.retryAfter}`)
+              refused.push(n + i)
+            }
+          )
+        )
+      )
+    }
+    const [event] = await unwritable
+    t.same([...faults], ['QUEUE_FULL 503 5'])
+    t.match(event.message, /cannot be written: .*(space|large)/i)
+    t.equal(refused.length, 100, 'those that shared the sync were all refused')
+    t.match(outbox.stats(), { writable: false, fault: /space|large/i, waiting: stored.length })
+    await t.rejects(outbox.append([entry('u:0', 1)]), { code: 'QUEUE_FULL' }, 'and those after it')
+
+    // Delivery goes on.
+    const claimed = await outbox.claim({ entries: 200, bytes: 1e9 })
+    t.equal(claimed.length, 200)
+    const delivered = claimed.slice(10)
+    outbox.acknowledge(delivered.map(({ id }) => id))
+    const [bad, ...good] = claimed.slice(0, 10)
+    await t.rejects(outbox.bury([{ id: bad?.id as number, reason }]), { code: 'QUEUE_FULL' })
+    t.match(outbox.stats(), { claimed: 10, deadLetters: 0 })
+    now = 10_000
+    t.equal(await outbox.expire(10), 0, 'nothing can expire')
+    t.match(outbox.stats(), { claimed: 10, deadLetters: 0 })
+    await t.rejects(outbox.append([entry('u:0', 1)]), { code: 'QUEUE_FULL' })
+
+    const writable = once(events, 'writable')
+    makeRoom()
+    await writable
+    t.match(outbox.stats(), { writable: true, waiting: stored.length - delivered.length })
+    t.notOk('fault' in outbox.stats())
+    await outbox.bury([{ id: bad?.id as number, reason }])
+    outbox.release(good.map(({ id }) => id))
+    await outbox.append([entry('u:0', 'after')])
+    await outbox.stop()
+
+    const again = createDiskOutbox(options)
+    t.match(await again.start(), { inherited: stored.length - delivered.length, deadLetters: 1, damage: undefined })
+    const numbers = (await again.claim(ALL)).map(({ body }) => JSON.parse(body).n)
+    const gone = new Set([...delivered, bad].map(one => JSON.parse(one?.body as string).n))
+    t.same(
+      new Set(numbers),
+      new Set([...stored.filter(n => !gone.has(n)), 'after']),
+      'all that was stored, none that was refused'
+    )
+    await again.stop()
+  })
+}
+
+t.test('a dead letter whose retry cannot be written stays one', async t => {
+  const prepared = limitedFiles.prepare(t)
+  if (typeof prepared === 'string') return void t.plan(0, prepared)
+  const { path, makeRoom } = prepared
+  const events = new EventEmitter()
+  const options = { path, maxBytes: 1e9, reopenAfter: { first: 5, longest: 20 } }
+  const outbox = createDiskOutbox({ ...options, report: event => events.emit(event.kind, event) })
+  await outbox.start()
+  await outbox.append([entry('u:ann', 1)])
+  await outbox.bury((await outbox.claim(ALL)).map(({ id }) => ({ id, reason })))
+  const unwritable = once(events, 'unwritable')
+  await t.rejects(outbox.append([entry('u:bob', 'x'.repeat(2_000_000))]), { code: 'QUEUE_FULL' })
+  await unwritable
+  await t.rejects(outbox.deadLetters.retry('all'))
+  await t.rejects(outbox.deadLetters.purge('all'))
+  t.match(outbox.stats(), { waiting: 0, deadLetters: 1 })
+  const writable = once(events, 'writable')
+  makeRoom()
+  await writable
+  t.equal(await outbox.deadLetters.retry('all'), 1)
+  await outbox.stop()
+  const again = createDiskOutbox(options)
+  t.match(await again.start(), { inherited: 1, deadLetters: 0 })
+  await again.stop()
+})
+
+t.test('stopped while it cannot be written', async t => {
+  const prepared = limitedFiles.prepare(t)
+  if (typeof prepared === 'string') return void t.plan(0, prepared)
+  const { path, makeRoom } = prepared
+  const outbox = createDiskOutbox({ path, maxBytes: 1e9, reopenAfter: { first: 1, longest: 1 } })
+  await outbox.start()
+  const [id] = await outbox.append([entry('u:ann', 1)])
+  const [stored, refused] = await Promise.allSettled([
+    outbox.append([entry('u:ann', 2)]),
+    outbox.append([entry('u:bob', 'x'.repeat(2_000_000))])
+  ])
+  t.same([stored?.status, refused?.status], ['rejected', 'rejected'])
+  await outbox.claim(ALL)
+  outbox.acknowledge([id as number])
+  await outbox.stop()
+  makeRoom()
+  const again = createDiskOutbox({ path, maxBytes: 1e9 })
+  t.match(await again.start(), { inherited: 1 }, 'what was delivered and could not be deleted comes again')
+  await again.stop()
+})
