@@ -56,7 +56,11 @@ function piece(entries: readonly Claimed[], names: boolean, more: Partial<Piece>
 export class Batch {
   /** Not to be tried before (see Clock.now). */
   due = 0
-  /** How often it was put aside. */
+  /** How often in a row `current` met a fault of the upstream. */
+  faults = 0
+  /** Met a fault, and then Logtrail dealt with another batch. */
+  suspect = false
+  /** How often it was put aside (see resting.ts), and when last. */
   aside = 0
   asideAt = 0
   #stack: Piece[]
@@ -77,13 +81,17 @@ export class Batch {
 
   /** Entries to be sent next, in one request. */
   get current(): readonly Claimed[] {
-    while (this.#top.bad && this.#top.entries.length > 1) this.#halve()
+    while (this.#top.bad && this.#top.entries.length > 1) this.halve()
     return this.#top.entries
   }
 
   /** All that is not settled. */
+  entries(): Claimed[] {
+    return this.#stack.flatMap(({ entries, suspects }) => [...entries, ...suspects.map(each => each.entry)])
+  }
+
   ids(): EntryId[] {
-    return this.#stack.flatMap(({ entries, suspects }) => [...entries, ...suspects.map(each => each.entry)]).map(idOf)
+    return this.entries().map(idOf)
   }
 
   /** Logtrail took `current`. */
@@ -104,7 +112,7 @@ export class Batch {
     }
     const named = names ? entries.flatMap((entry, index) => accused(entry, index, refusal)) : []
     if (named.length === 0) {
-      this.#halve(refusal.status !== 413)
+      this.halve(refusal.status !== 413)
       return []
     }
     this.#pop()
@@ -119,22 +127,45 @@ export class Batch {
     return []
   }
 
+  /**
+   * Goes on with half of `current`.
+   * @param content whether the fault is in some entry, not in the size of all together
+   */
+  halve(content = true): void {
+    const { entries, names, suspects } = this.#pop()
+    this.#judge(suspects, false)
+    const middle = entries.length >> 1
+    this.#stack.push(piece(entries.slice(middle), names))
+    this.#stack.push(piece(entries.slice(0, middle), names, { left: content }))
+  }
+
+  /** `current`, a single entry, leaves as a batch of its own, with all that is its user's behind it. */
+  detach(): Batch {
+    const { entries, suspects } = this.#pop()
+    this.#judge(suspects, false)
+    const { user } = entries[0] as Claimed
+    const behind: Claimed[] = []
+    for (const piece of this.#stack) {
+      behind.unshift(...piece.entries.filter(entry => entry.user === user))
+      piece.entries = piece.entries.filter(entry => entry.user !== user)
+    }
+    this.#stack = this.#stack.filter(piece => piece.entries.length > 0)
+    const alone = new Batch(entries)
+    if (behind.length > 0) {
+      alone.#stack.unshift(piece(behind, false))
+      alone.#whole = false
+    }
+    return alone
+  }
+
   get #top(): Piece {
     return this.#stack.at(-1) as Piece
   }
 
   #pop(): Piece {
     this.#whole = false
+    this.faults = 0
     return this.#stack.pop() as Piece
-  }
-
-  /** @param content whether the fault is in some entry, not in the size of all together */
-  #halve(content = true): void {
-    const { entries, names, suspects } = this.#pop()
-    this.#judge(suspects, false)
-    const middle = entries.length >> 1
-    this.#stack.push(piece(entries.slice(middle), names))
-    this.#stack.push(piece(entries.slice(0, middle), names, { left: content }))
   }
 
   /** Names that were not confirmed say nothing: those entries are tried like others. */

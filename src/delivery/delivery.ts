@@ -1,6 +1,7 @@
 import type { Fault, HttpError } from '../errors.js'
 import type { LogtrailClient } from '../logtrail/client.js'
-import type { Started } from '../outbox/outbox.js'
+import type { EntryId, Outbox, Started } from '../outbox/outbox.js'
+import type { Refused } from './batch.js'
 import type { Budget } from './budget.js'
 import type { Clock } from './clock.js'
 
@@ -65,4 +66,41 @@ export interface Delivery {
   degraded(): Degraded | null
   /** As a browser would be told why nothing goes at the moment; undefined while Logtrail deals with requests. */
   fault(): HttpError | undefined
+}
+
+export interface SenderOptions extends DeliveryOptions {
+  outbox: Outbox
+  /** Longest that a batch waits for company when the budget is drained. */
+  longestWait: number
+  /** Longest backoff while the upstream fails. */
+  longestBackoff: number
+  /** Sends without waiting for `maxWait` while nothing else is happening: somebody waits for the answer. */
+  eager: boolean
+  /** Whether refused entries become dead letters; otherwise they are forgotten once `settled` was told. */
+  keepRefused: boolean
+  /** An entry left the outbox: delivered, or refused. Told once for each. */
+  settled?: (id: EntryId, refused: Refused | undefined) => void
+  /** False for an entry whose browser has gone: it is forgotten instead of sent (again). */
+  wanted?: (id: EntryId) => boolean
+  /** Logtrail has answered 429. */
+  onPause?: () => void
+  onDelivered?: (entries: number) => void
+  onBuried?: (entries: number, code: string) => void
+}
+
+export interface Sender {
+  start(): void
+  /**
+   * Sends what it can within `ms` without waiting for company, then gives up what is under way and returns those entries
+   * to the outbox. Resolves at once where nothing can be sent within that time. A second call awaits the first.
+   */
+  stop(ms: number): Promise<void>
+  degraded(): Degraded | null
+  /** As a browser would be told why nothing goes at the moment; undefined while Logtrail deals with requests. */
+  fault(): HttpError | undefined
+  requestsUnderWay(): number
+  /** Some entries are no longer wanted. */
+  forget(): void
+  /** Returns to the outbox what rests here between two requests and was received before a time (see Clock.wall). */
+  giveBack(before: number): void
 }

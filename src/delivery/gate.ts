@@ -46,6 +46,8 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
   let bytes = 0
   let must = false
   let entryBytes = 0
+  /** Entries that have waited their time and are still here, as the batch was full without them. */
+  let owed = 0
 
   return {
     hold(waiting, size, idle, drain) {
@@ -66,7 +68,8 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
       const pace = holdFor({ maxWait, interval: budget.interval(), fullness, longest: longestWait })
       const left = Math.max(0, since + pace - now)
       const hurry = eager && idle && pace <= maxWait
-      must = drain || left === 0 || (hurry && seen === free)
+      if (left === 0) owed = free
+      must = drain || owed > 0 || (hurry && seen === free)
       if (must || free >= full) return 0
       seen = free
       quiet = hurry
@@ -83,6 +86,7 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
         entryBytes = entryBytes === 0 ? average : entryBytes * 0.9 + average * 0.1
       }
       seen = 0
+      owed = entries.length === 0 ? 0 : Math.max(0, owed - entries.length)
       // Less than a full batch although more wait: the others' users are busy.
       const thin = entries.length < Math.min(full, unclaimed) && size + 2 * entryBytes < bytes
       if (thin || entries.length === 0) {

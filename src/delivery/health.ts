@@ -2,7 +2,6 @@ import { backoff } from './backoff.js'
 import type { Clock } from './clock.js'
 
 const BACKOFF_BASE = 500
-const BACKOFF_MOST = 30_000
 /** A refused key is tried so often, beside the moment in which another one is there: two requests a minute. */
 const KEY_PROBE = 30_000
 
@@ -12,8 +11,6 @@ export interface Health {
   /** True while anything is wrong: one request at a time, as a probe. */
   probing(): boolean
   wrong(): 'key' | 'upstream' | undefined
-  /** How many times in a row the upstream has failed. */
-  failures(): number
   /** Largest batch worth risking now. */
   shrink(entries: number): number
   /** A request sent at `sentAt` met a fault of the upstream, or none of our keys was accepted. */
@@ -24,14 +21,8 @@ export interface Health {
   succeeded(): void
 }
 
-/**
- * Whether the upstream is there, and when to look again where it is not. Faults are waited out with backoff, without end.
- *
- * A batch that keeps failing may be the fault itself: one entry over which Logtrail stumbles with a 500. So from the second
- * failure on probes shrink, down to a single entry, which can be put aside for a while (see sender.ts); otherwise it
- * would hold up everyone.
- */
-export function createHealth(clock: Clock, random: () => number): Health {
+/** Whether the upstream is there, and when to look again where it is not. Faults are waited out with backoff, without end. */
+export function createHealth(clock: Clock, random: () => number, longestBackoff: number): Health {
   let failures = 0
   let failedAt = Number.NEGATIVE_INFINITY
   let nextTry = 0
@@ -41,18 +32,13 @@ export function createHealth(clock: Clock, random: () => number): Health {
     wait: () => Math.max(0, nextTry - clock.now()),
     probing: () => failures > 0 || keyRefused,
     wrong: () => (keyRefused ? 'key' : failures > 0 ? 'upstream' : undefined),
-    failures: () => failures,
-
-    shrink(entries) {
-      if (keyRefused) return 1
-      return Math.max(1, Math.floor(entries / 4 ** Math.max(0, failures - 1)))
-    },
+    shrink: entries => (keyRefused ? 1 : entries),
 
     failed(sentAt) {
       // Requests that were under way together and fail together are one failure.
       if (sentAt < failedAt) return
       failedAt = clock.now()
-      nextTry = failedAt + backoff(failures++, BACKOFF_BASE, BACKOFF_MOST, random)
+      nextTry = failedAt + backoff(failures++, BACKOFF_BASE, longestBackoff, random)
     },
 
     keyRefused() {

@@ -51,6 +51,7 @@ export function createPooled(options: PooledOptions): Delivery {
   const sender = createSender({
     ...options,
     longestWait: Math.min(LONGEST_WAIT, timeout / 3),
+    longestBackoff: timeout / 3,
     eager: true,
     keepRefused: false,
     settled,
@@ -106,6 +107,7 @@ export function createPooled(options: PooledOptions): Delivery {
     if (gone.length === 0) return
     for (const id of gone) waiting.delete(id)
     outbox.withdraw(gone)
+    sender.forget()
     const reason = error()
     for (const [waiter, faults] of late) {
       const delivered = waiter.total - faults.length - (waiter.refused?.length ?? 0)

@@ -8,6 +8,7 @@ const EXPIRY = 60_000
 const JUMP = 30_000
 const GRACE = 600_000
 const LONGEST_WAIT = 5_000
+const LONGEST_BACKOFF = 30_000
 
 export interface QueuedOptions extends DeliveryOptions {
   outbox: Outbox
@@ -24,7 +25,13 @@ export interface QueuedOptions extends DeliveryOptions {
  */
 export function createQueued(options: QueuedOptions): Delivery {
   const { outbox, clock, maxAge, onBuried, onFault } = options
-  const sender = createSender({ ...options, longestWait: LONGEST_WAIT, eager: false, keepRefused: true })
+  const sender = createSender({
+    ...options,
+    longestWait: LONGEST_WAIT,
+    longestBackoff: LONGEST_BACKOFF,
+    eager: false,
+    keepRefused: true
+  })
   let timer: unknown
   let stopping: Promise<void> | undefined
   let offset = 0
@@ -47,6 +54,7 @@ export function createQueued(options: QueuedOptions): Delivery {
     offset = clock.wall() - now
     if (Math.abs(offset - before) > JUMP) sure = now + GRACE
     if (now < sure) return
+    sender.giveBack(clock.wall() - maxAge)
     const expired = await outbox.expire(maxAge)
     if (expired > 0) onBuried?.(expired, 'EXPIRED')
   }

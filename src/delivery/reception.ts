@@ -49,8 +49,8 @@ export function createReception(options: ReceptionOptions): Reception {
 
   function upstreamFailed(batch: Batch, ticket: Ticket, error: HttpError): Next {
     onFault(error)
-    // One that was put aside fails for itself.
-    if (batch.aside === 0) {
+    batch.faults++
+    if (!batch.suspect) {
       fault = error
       health.failed(ticket.at)
     }

@@ -3,38 +3,58 @@ import { backoff } from './backoff.js'
 import type { Batch } from './batch.js'
 import type { Clock } from './clock.js'
 
-/** As many entries may be put aside at once: where everything fails, that leaves most users' queues alone. */
-const MOST_ASIDE = 8
-/** Failures in a row after which a single entry is suspected. */
+/** At most so many are kept for a fault; further ones go back to the outbox. */
+const MOST_KEPT = 16
+/** Faults in a row before a suspect is halved: an upstream that fails at random would dissect everything. */
+const SUSPICION = 2
+/** The same for a batch that nothing can be compared with. */
 const PATIENCE = 4
 const ASIDE_BASE = 30_000
 const ASIDE_MOST = 600_000
 
-/** Batches between two requests: those that are being split, and single entries put aside. All are still claimed. */
+/** Batches between two requests: those that were split, and those that met a fault. All are still claimed. */
 export interface Resting {
+  /** To go on as soon as may be. */
   add(batch: Batch): void
   /** The one that is due first, whether it is due or not. */
   next(): Batch | undefined
   remove(batch: Batch): void
   /**
-   * One entry alone that fails where others may not: Logtrail may stumble over it for ever. It is tried again ever more
-   * rarely, and meanwhile only its own user's entries wait behind it.
-   * @param failures of the upstream in a row
-   * @returns whether it was put aside
+   * A batch met a fault of the upstream.
+   * @param pause milliseconds until the upstream is tried again
+   * @param others whether anything else could be tried then
+   * @returns false where it should go back to the outbox
    */
-  putAside(batch: Batch, failures: number): boolean
-  /** Logtrail dealt with another batch. What was put aside while nothing went at all was probably not to blame. */
+  failed(batch: Batch, pause: number, others: boolean): boolean
+  /** Logtrail dealt with some batch. */
   succeeded(): void
-  /** Ids of all that rest; none rests any more. */
-  clear(): EntryId[]
+  /** Takes batches out. @returns ids of all their entries */
+  take(which: (batch: Batch) => boolean): EntryId[]
 }
 
+/**
+ * An upstream that fails may be down; or it stumbles over one entry, again and again, and only the batch that holds it
+ * fails. The two are told apart by trying another batch next. Where that one passes, the first is a suspect: it is tried
+ * again, halved where it fails again, until one entry stands alone. That one is put aside and tried ever more rarely;
+ * only its own user's entries wait behind it, and the others of its batch go.
+ */
 export function createResting(clock: Clock, random: () => number): Resting {
   const batches = new Set<Batch>()
-  let succeededAt = 0
+  let succeededAt = Number.NEGATIVE_INFINITY
+
+  function add(batch: Batch): void {
+    batches.add(batch)
+  }
+
+  function putAside(batch: Batch): void {
+    batch.suspect = true
+    batch.asideAt = clock.now()
+    batch.due = batch.asideAt + backoff(batch.aside++, ASIDE_BASE, ASIDE_MOST, random)
+    add(batch)
+  }
 
   return {
-    add: batch => void batches.add(batch),
+    add,
     remove: batch => void batches.delete(batch),
 
     next() {
@@ -43,24 +63,45 @@ export function createResting(clock: Clock, random: () => number): Resting {
       return next
     },
 
-    putAside(batch, failures) {
-      if (batch.current.length > 1) return false
-      if (batch.aside === 0 && (failures < PATIENCE || batches.size >= MOST_ASIDE)) return false
-      batch.asideAt = clock.now()
-      batch.due = batch.asideAt + backoff(batch.aside++, ASIDE_BASE, ASIDE_MOST, random)
-      batches.add(batch)
+    failed(batch, pause, others) {
+      const now = clock.now()
+      const only = !others && batches.size === 0
+      const patience = batch.suspect ? SUSPICION : only ? PATIENCE : Number.POSITIVE_INFINITY
+      if (batch.faults < patience) {
+        if (batch.whole && batches.size >= MOST_KEPT) return false
+        // The next turn is another's, where there is another.
+        batch.due = batch.suspect || only ? now : now + 2 * pause
+        add(batch)
+        return true
+      }
+      batch.due = now
+      if (batch.current.length > 1) {
+        batch.halve(false)
+        add(batch)
+        return true
+      }
+      const alone = batch.detach()
+      alone.faults = 1
+      alone.aside = batch.aside
+      if (batch.suspect) putAside(alone)
+      else add(alone)
+      if (!batch.done) add(batch)
       return true
     },
 
     succeeded() {
-      for (const batch of batches) if (batch.asideAt > succeededAt) batch.due = 0
+      for (const batch of batches) {
+        if (batch.faults > 0) batch.suspect = true
+        // What was put aside while nothing went at all was probably not to blame.
+        if (batch.aside === 0 || batch.asideAt > succeededAt) batch.due = 0
+      }
       succeededAt = clock.now()
     },
 
-    clear() {
-      const ids = [...batches].flatMap(batch => batch.ids())
-      batches.clear()
-      return ids
+    take(which) {
+      const found = [...batches].filter(which)
+      for (const batch of found) batches.delete(batch)
+      return found.flatMap(batch => batch.ids())
     }
   }
 }

@@ -1,46 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import type { HttpError } from '../errors.js'
-import type { Claimed, EntryId, Outbox } from '../outbox/outbox.js'
-import { Batch, idOf, type Refused } from './batch.js'
+import { setMaxListeners } from 'node:events'
+import type { Claimed, EntryId } from '../outbox/outbox.js'
+import { Batch, idOf } from './batch.js'
 import { createBounds } from './bounds.js'
 import type { Ticket } from './budget.js'
-import type { Degraded, DeliveryOptions } from './delivery.js'
+import type { Degraded, Sender, SenderOptions } from './delivery.js'
 import { createGate } from './gate.js'
 import { createHealth } from './health.js'
 import { createReception, type Next } from './reception.js'
 import { createResting } from './resting.js'
 import { createSettlement } from './settlement.js'
-
-export interface SenderOptions extends DeliveryOptions {
-  outbox: Outbox
-  /** Longest that a batch waits for company when the budget is drained. */
-  longestWait: number
-  /** Sends without waiting for `maxWait` while nothing else is happening: somebody waits for the answer. */
-  eager: boolean
-  /** Whether refused entries become dead letters; otherwise they are forgotten once `settled` was told. */
-  keepRefused: boolean
-  /** An entry left the outbox: delivered, or refused. Told once for each. */
-  settled?: (id: EntryId, refused: Refused | undefined) => void
-  /** False for an entry whose browser has gone: it is forgotten instead of sent (again). */
-  wanted?: (id: EntryId) => boolean
-  /** Logtrail has answered 429. */
-  onPause?: () => void
-  onDelivered?: (entries: number) => void
-  onBuried?: (entries: number, code: string) => void
-}
-
-export interface Sender {
-  start(): void
-  /**
-   * Sends what it can within `ms` without waiting for company, then gives up what is under way and returns those entries
-   * to the outbox. Resolves at once where nothing can be sent within that time. A second call awaits the first.
-   */
-  stop(ms: number): Promise<void>
-  degraded(): Degraded | null
-  /** As a browser would be told why nothing goes at the moment; undefined while Logtrail deals with requests. */
-  fault(): HttpError | undefined
-  requestsUnderWay(): number
-}
 
 const CONCURRENCY = 16
 /** Longest delay of one timer: beyond 2^31 ms Node.js would fire it at once. */
@@ -57,7 +26,7 @@ const LONGEST_TIMER = 3_600_000
 export function createSender(options: SenderOptions): Sender {
   const { outbox, client, budget, clock, keyring, wanted, concurrency = CONCURRENCY } = options
   const { random = Math.random, requestId = randomUUID, onFault = () => {} } = options
-  const health = createHealth(clock, random)
+  const health = createHealth(clock, random, options.longestBackoff)
   const bounds = createBounds({ entries: options.maxBatch, bytes: options.maxBytes }, clock)
   const gate = createGate(options)
   const resting = createResting(clock, random)
@@ -65,6 +34,8 @@ export function createSender(options: SenderOptions): Sender {
   const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
   const underWay = new Set<Batch>()
   const giveUp = new AbortController()
+  // Each request under way listens; Node.js would warn of a leak.
+  setMaxListeners(0, giveUp.signal)
   let started = false
   let ended = false
   let claiming = false
@@ -109,9 +80,7 @@ export function createSender(options: SenderOptions): Sender {
     const restFor = rested === undefined ? Number.POSITIVE_INFINITY : Math.max(closed, rested.due - clock.now())
     if (rested !== undefined && restFor <= 0) {
       resting.remove(rested)
-      const ids = rested.ids()
-      if (wanted === undefined || ids.some(wanted)) send(rested)
-      else void outbox.acknowledge(ids)
+      send(rested)
       return 0
     }
     const size = bounds.now()
@@ -179,14 +148,22 @@ export function createSender(options: SenderOptions): Sender {
     gate.freed()
     if (ended) return
     if (next === 'settled') resting.succeeded()
-    const aside = next === 'failed' && resting.putAside(batch, health.failures())
-    if (!aside && !batch.done) {
+    const { waiting, claimed } = outbox.stats()
+    const kept = next === 'failed' && resting.failed(batch, health.wait(), waiting > claimed)
+    if (!kept && !batch.done) {
       // One as it was claimed is mixed anew; one that was split keeps what was found out.
       if (batch.whole) release(batch.ids())
       else resting.add(batch)
     }
+    forget()
     report()
     pump()
+  }
+
+  /** Batches that nobody waits for. */
+  function forget(): void {
+    if (wanted === undefined) return
+    void outbox.acknowledge(resting.take(batch => !batch.entries().some(entry => wanted(entry.id))))
   }
 
   function freed(): void {
@@ -223,7 +200,7 @@ export function createSender(options: SenderOptions): Sender {
     settlement.stop()
     giveUp.abort()
     const ids = [...underWay].flatMap(batch => batch.ids())
-    release([...ids, ...resting.clear()])
+    release([...ids, ...resting.take(() => true)])
     stopped()
   }
 
@@ -252,7 +229,13 @@ export function createSender(options: SenderOptions): Sender {
 
     degraded,
     fault: reception.fault,
-    requestsUnderWay: () => underWay.size
+    requestsUnderWay: () => underWay.size,
+    forget,
+
+    giveBack(before) {
+      const old = resting.take(batch => batch.entries().some(entry => entry.receivedAt < before))
+      if (old.length > 0) release(old)
+    }
   }
 }
 
