@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../config.js'
-import type { Io } from './io.js'
+import type { DeadLetterFlags } from './dead-letters.js'
+import { type Io, UsageError } from './io.js'
 
 /** As in sysexits.h: EX_USAGE and EX_CONFIG. */
 export const EXIT = { WELL: 0, FAULT: 1, USAGE: 64, CONFIG: 78 } as const
@@ -11,6 +12,9 @@ const USAGE = `logtrail-bff: browser apps log to Logtrail without a key
   logtrail-bff [serve]              run the proxy
   logtrail-bff health               ask the running one's /healthz: for a container's HEALTHCHECK
   logtrail-bff config [--json]      print the effective configuration, secrets masked
+  logtrail-bff dead-letters list [--limit 100] [--after id] [--bodies] [--json]
+  logtrail-bff dead-letters retry|purge id… | --all
+                                    look after entries that Logtrail refused, beside a running proxy too
   logtrail-bff --help | --version
 
 It is configured by the environment and by .env in the working directory: see the README.
@@ -35,6 +39,18 @@ const COMMANDS: Record<string, Command> = {
   config: {
     options: { json: { type: 'boolean' } },
     run: async (io, { json }) => (await import('./show-config.js')).showConfig(io, json === true)
+  },
+  'dead-letters': {
+    options: {
+      all: { type: 'boolean' },
+      bodies: { type: 'boolean' },
+      json: { type: 'boolean' },
+      limit: { type: 'string' },
+      after: { type: 'string' }
+    },
+    words: true,
+    run: async (io, flags, words) =>
+      (await import('./dead-letters.js')).deadLetters(io, flags as DeadLetterFlags, words)
   }
 }
 
@@ -65,6 +81,7 @@ export async function runCommand(args: readonly string[], io: Io): Promise<numbe
   try {
     return await command.run(io, parsed.values, parsed.positionals)
   } catch (error) {
+    if (error instanceof UsageError) return misused(io, error.message)
     if (!(error instanceof ConfigError)) throw error
     io.err(`${error.message}\n`)
     return EXIT.CONFIG

@@ -5,3 +5,6 @@ export interface Io {
   out(text: string): void
   err(text: string): void
 }
+
+/** The command line asks for something that there is not. */
+export class UsageError extends Error {}

@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace'
-import { describeError, mask } from '../admin/logger.js'
+import { mask } from '../admin/logger.js'
 import { type RunningServer, startServer } from '../app.js'
 import { secretsOf } from '../config/print.js'
 import { type Config, loadConfig } from '../config.js'
@@ -35,13 +35,13 @@ function endWithGrace({ log, close }: RunningServer, timeoutMs: number): void {
   closeWithGrace(
     {
       delay: timeoutMs + HANGING_MS,
-      logger: { error: err => log.fatal({ err: describeError(err) }, 'closing failed') },
+      logger: { error: err => log.fatal({ err }, 'closing failed') },
       onSecondSignal: signal => log.warn({ signal }, 'a second signal: ending at once'),
-      onSecondError: err => log.fatal({ err: describeError(err) }, 'an error while closing: ending at once'),
+      onSecondError: err => log.fatal({ err }, 'an error while closing: ending at once'),
       onTimeout: () => log.fatal('closing hangs: ending at once')
     },
     async ({ signal, err }) => {
-      if (err) log.fatal({ err: describeError(err) }, 'an error that nobody caught: closing')
+      if (err) log.fatal({ err }, 'an error that nobody caught: closing')
       else log.info({ signal }, 'closing')
       await close()
       log.info('closed')

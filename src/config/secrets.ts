@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import { type AsymmetricKeyDetails, createPublicKey, type KeyObject } from 'node:crypto'
 import { parseKey, splitKeys } from '../logtrail/key.js'
 import type { Report } from './forms.js'
 
@@ -40,7 +40,7 @@ export function readSharedSecret(input: string, report: Report): string | undefi
 export function isPlaceholder(secret: string): boolean {
   const words =
     /change[\s_-]?(me|this|it)|replace[\s_-]?(me|this|with)|placeholder|example|keyboard[\s_-]?cat|your[\s_-].*(secret|key)|(super|very|some|top)[\s_-]?secret|a[\s_-]string[\s_-]secret|at[\s_-]least[\s_-](32|256)|^<.*>$|^\$\{.*\}$/i
-  return words.test(secret) || new Set(secret).size <= 6
+  return words.test(secret) || (secret.length >= 16 && new Set(secret).size <= 6)
 }
 
 /**
@@ -75,7 +75,7 @@ const CURVES: Record<string, string[]> = { prime256v1: ['ES256'], secp384r1: ['E
 
 /** The algorithms a public key can verify (RFC 7518, section 3.1; RFC 9864); none for a key that is too weak or unknown. */
 export function algorithmsOf(key: KeyObject): string[] {
-  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {}
+  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails as AsymmetricKeyDetails
   switch (key.asymmetricKeyType) {
     case 'rsa':
       return modulusLength < 2048 ? [] : ['RS256', 'RS384', 'RS512', ...RSA_PSS]

@@ -1,0 +1,147 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { NAMES, type Name, takesFile } from '../../src/config/schema.js'
+import { validate } from '../../src/config/validate.js'
+import { ConfigError, loadConfig, loadPart } from '../../src/config.js'
+import { BASE, configOf, faultsOf, KEY, NEXT_KEY, readFrom, SHARED_SECRET } from './given.js'
+
+t.test('.env is read, the real environment wins', async t => {
+  const files = { '/srv/.env': 'PORT=1111\nLOG_LEVEL="debug"\n# HOST=0.0.0.0\nexport ADMIN_PORT=2222\n' }
+  const config = configOf({ PORT: '3333' }, files)
+  t.equal(config.PORT, 3333)
+  t.equal(config.sources.PORT, 'env')
+  t.equal(config.LOG_LEVEL, 'debug')
+  t.equal(config.sources.LOG_LEVEL, '.env')
+  t.equal(config.ADMIN_PORT, 2222)
+  t.equal(config.HOST, '127.0.0.1')
+  t.equal(configOf({ PORT: '' }, files).PORT, 1111, 'but not with an empty value, which is none')
+  t.equal(configOf({}, { '/srv/.env': 'NODE_ENV=production' }).nodeEnv, 'production')
+  t.match(faultsOf({}, { '/srv/.env': 'PORT=x' }), [/^PORT must be/])
+})
+
+t.test('.env in a real directory', async t => {
+  const cwd = t.testdir({
+    '.env': Object.entries({ ...BASE, PORT: '1111' })
+      .map(pair => pair.join('='))
+      .join('\n')
+  })
+  t.equal(loadConfig({ env: {}, cwd }).PORT, 1111)
+  t.equal(loadConfig({ env: { PORT: '2' }, cwd }).PORT, 2)
+  t.equal(loadConfig({ env: BASE, cwd: t.testdir({ empty: {} }) }).PORT, 8790, 'none is well')
+  const broken = t.testdir({ empty: {} })
+  mkdirSync(join(broken, '.env'))
+  t.throws(() => loadConfig({ env: BASE, cwd: broken }), {
+    message: /\.env must be readable where it exists: it is not \(EISDIR\)/
+  })
+})
+
+t.test('every secret can be a file', async t => {
+  t.strictSame(NAMES.filter(takesFile), [
+    'LOGTRAIL_API_KEY',
+    'SESSION_JWT_SECRET',
+    'SESSION_JWT_PUBLIC_KEY',
+    'SESSION_SECRET',
+    'SESSION_REDIS_URL',
+    'REDIS_URL'
+  ])
+  const files = { '/run/secret': `\uFEFF${SHARED_SECRET}\r\n`, '/srv/keys/current': `${KEY}\n${NEXT_KEY}\n` }
+  const config = configOf(
+    {
+      LOGTRAIL_API_KEY: undefined,
+      LOGTRAIL_API_KEY_FILE: 'keys/current',
+      SESSION_JWT_SECRET: undefined,
+      SESSION_JWT_SECRET_FILE: '/run/secret'
+    },
+    files
+  )
+  t.equal(config.SESSION_JWT_SECRET, SHARED_SECRET, 'the line break at its end is none of it')
+  t.strictSame(config.LOGTRAIL_API_KEY, [KEY, NEXT_KEY])
+  t.equal(config.keyFile, '/srv/keys/current')
+  t.equal(config.sources.LOGTRAIL_API_KEY, 'file')
+  t.notOk('keyFile' in configOf(), 'there is none to watch')
+  t.strictSame(config.warnings, [])
+  const spaces = configOf(
+    { SESSION_JWT_SECRET: undefined, SESSION_JWT_SECRET_FILE: '/s' },
+    { '/s': ` ${SHARED_SECRET} \n` }
+  )
+  t.equal(spaces.SESSION_JWT_SECRET, ` ${SHARED_SECRET} `, 'the rest is the secret, to the byte')
+})
+
+t.test('a file that is a fault', async t => {
+  const FILE = { ...BASE, LOGTRAIL_API_KEY: undefined }
+  const one = (env: Record<string, string | undefined>, files: Record<string, string>, said: RegExp) => {
+    const faults = faultsOf(env, files)
+    t.equal(faults.length, 1, faults.join('\n'))
+    t.match(faults[0], said)
+  }
+  one(
+    { LOGTRAIL_API_KEY_FILE: '/run/key' },
+    { '/run/key': KEY },
+    /^LOGTRAIL_API_KEY and LOGTRAIL_API_KEY_FILE are both set: keep one of them$/
+  )
+  one(
+    { ...FILE, LOGTRAIL_API_KEY_FILE: '/run/key' },
+    {},
+    /^LOGTRAIL_API_KEY_FILE must name a readable file: `\/run\/key` is not \(ENOENT\)$/
+  )
+  one(
+    { ...FILE, LOGTRAIL_API_KEY_FILE: 'run/key' },
+    { '/srv/run/key': ' \n' },
+    /^LOGTRAIL_API_KEY_FILE must name a file that holds the value: `\/srv\/run\/key` is empty$/
+  )
+  one(
+    { ...FILE, LOGTRAIL_API_KEY_FILE: '/run/key' },
+    { '/run/key': 'nonsense' },
+    /^LOGTRAIL_API_KEY is no Logtrail key/
+  )
+  one(
+    { SESSION_JWT_SECRET: undefined, SESSION_JWT_SECRET_FILE: '/none', SESSION_JWKS_URL: undefined },
+    {},
+    /^SESSION_JWT_SECRET_FILE must name a readable file/
+  )
+})
+
+t.test('a secret in the place of a path is not repeated', async t => {
+  const password = 'Zk8wQ2vL9xT4'
+  for (const wrong of [
+    KEY,
+    SHARED_SECRET,
+    `redis://:${password}@cache:6379/0`,
+    `${password}==`,
+    `eyJhbGciOi.${password}`
+  ]) {
+    for (const name of ['LOGTRAIL_API_KEY', 'SESSION_JWT_SECRET', 'REDIS_URL']) {
+      const faults = faultsOf({ [name]: undefined, [`${name}_FILE`]: wrong })
+      t.match(faults, [new RegExp(`^${name}_FILE must name a readable file: it is not \\(ENOENT\\)$`)])
+    }
+  }
+})
+
+t.test('a file system that says no more than that', async t => {
+  const readFile = () => {
+    throw new Error('no')
+  }
+  t.throws(() => loadPart({ env: {}, cwd: '/srv', readFile }, ['PORT']), {
+    message: /\.env must be readable.*\(unreadable\)/
+  })
+})
+
+t.test('a part of the configuration, for commands that need no more', async t => {
+  const source = { env: { ADMIN_PORT: '1', RATE_LIMIT_MAX: 'x', QUEUE_PATH: 'q' }, cwd: '/srv', readFile: readFrom({}) }
+  t.strictSame(loadPart(source, ['ADMIN_HOST', 'ADMIN_PORT']), { ADMIN_HOST: '127.0.0.1', ADMIN_PORT: 1 })
+  t.strictSame(loadPart(source, ['QUEUE_PATH', 'REDIS_URL']), { QUEUE_PATH: '/srv/q' })
+  t.throws(() => loadPart(source, ['RATE_LIMIT_MAX']), ConfigError)
+})
+
+t.test('a fault of the program is not taken for one of the configuration', async t => {
+  t.throws(() => validate({}, ['NOPE' as Name]), TypeError)
+})
+
+t.test('this process is not asked', async t => {
+  const cwd = t.testdir({ '.env': 'PORT=1111' })
+  writeFileSync(join(cwd, 'x'), '')
+  t.equal(loadConfig({ env: BASE, cwd: join(cwd, 'nowhere') }).PORT, 8790)
+  t.intercept(process, 'env', { value: { PORT: '2222' } })
+  t.equal(configOf().PORT, 8790)
+})

@@ -1,0 +1,131 @@
+import { createServer } from 'node:http'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import t from 'tap'
+import { runCommand } from '../../src/commands/command-line.js'
+import { BASE, KEY, SHARED_SECRET } from '../config/given.js'
+import { runMain } from './child.js'
+
+/** A command in this process, with what it said. */
+async function run(args: string[], env: Record<string, string | undefined> = {}, cwd = '/nowhere') {
+  const said = { out: '', err: '' }
+  const status = await runCommand(args, {
+    env,
+    cwd,
+    out: text => {
+      said.out += text
+    },
+    err: text => {
+      said.err += text
+    }
+  })
+  return { status, ...said }
+}
+
+t.test('the program as a process: statuses and what it says', async t => {
+  const cwd = t.testdir({})
+  const [config, wrong, unknown, version] = await Promise.all([
+    runMain(['config'], BASE, cwd),
+    runMain([], { ...BASE, PORT: 'x', RATE_LIMIT_MAX: 'y', SESSION_JWT_SECRET: SHARED_SECRET.slice(0, 20) }, cwd),
+    runMain(['serv'], {}, cwd),
+    runMain(['--version'], {}, cwd)
+  ])
+  t.match(config, { status: 0, err: '', out: /^LOGTRAIL_API_KEY=\*{4}\(staging/ })
+  t.match(wrong, { status: 78, out: '', err: /^The configuration is wrong, 3 faults:\n( {2}.+\n){3}$/ })
+  t.match(unknown, { status: 64, out: '', err: /^There is no command 'serv'\./ })
+  t.match(version, { status: 0, out: /^\d+\.\d+\.\d+\n$/, err: '' })
+  for (const { out, err } of [config, wrong]) {
+    for (const secret of [KEY.slice(14), SHARED_SECRET, SHARED_SECRET.slice(0, 20)])
+      t.notOk(`${out}${err}`.includes(secret))
+  }
+})
+
+t.test('a port that is taken is one clear message and 78', async t => {
+  const taken = createTcpServer().listen(0, '127.0.0.1')
+  t.teardown(() => taken.close())
+  await new Promise(resolve => taken.once('listening', resolve))
+  const { port } = taken.address() as AddressInfo
+  const cwd = t.testdir({})
+  const [serve, admin] = await Promise.all([
+    runMain(['serve'], { ...BASE, PORT: String(port), ADMIN_PORT: '0', LOG_LEVEL: 'silent' }, cwd),
+    runMain(['serve'], { ...BASE, PORT: '0', ADMIN_PORT: String(port), LOG_LEVEL: 'silent' }, cwd)
+  ])
+  t.match(serve, {
+    status: 78,
+    err: `HOST and PORT (127.0.0.1 ${port}) must be free: another program listens there already\n`
+  })
+  t.match(admin, { status: 78, err: `ADMIN_HOST and ADMIN_PORT (127.0.0.1 ${port}) must be free` })
+})
+
+t.test('help', async t => {
+  for (const args of [['--help'], ['-h'], ['serve', '--help'], ['config', '-h']]) {
+    t.match(await run(args), { status: 0, out: /logtrail-bff config \[--json\]/, err: '' })
+  }
+  t.match(await run(['-v']), { status: 0, out: /^\d/ })
+})
+
+t.test('unknown commands and options', async t => {
+  const wrong = [['nope'], ['constructor'], [''], ['config', '--x'], ['--x'], ['serve', 'now'], ['health', '--json']]
+  for (const args of [...wrong, ['config', '--json=1']]) {
+    t.match(await run(args, BASE), { status: 64, out: '', err: /Exit status: 0 well/ }, args.join(' '))
+  }
+})
+
+t.test('config', async t => {
+  const { status, out, err } = await run(['config'], { ...BASE, RATE_LIMT_MAX: '1' })
+  t.equal(status, 0)
+  t.match(out, /^RATE_LIMIT_MAX=120 {2}# default$/m)
+  t.equal(
+    err,
+    'Warning: RATE_LIMT_MAX is no variable of this program and has no effect: the nearest one is RATE_LIMIT_MAX\n'
+  )
+  t.match(JSON.parse((await run(['config', '--json'], BASE)).out), { PORT: { value: 8790, source: 'default' } })
+  t.match(await run(['config'], {}), { status: 78, out: '', err: /^The configuration is wrong, 3 faults/ })
+})
+
+t.test('health', async t => {
+  let status = 200
+  const paths: (string | undefined)[] = []
+  const server = createServer((request, response) => {
+    paths.push(request.url)
+    if (status) response.writeHead(status).end('{}')
+  })
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const ADMIN_PORT = String((server.address() as AddressInfo).port)
+  t.strictSame(await run(['health'], { ADMIN_PORT }), { status: 0, out: '', err: '' }, 'with no more than the address')
+  t.match(await run(['health'], { ADMIN_PORT, ADMIN_HOST: '0.0.0.0', RATE_LIMIT_MAX: 'x' }), { status: 0 })
+  t.match(await run(['health'], { ADMIN_PORT, ADMIN_HOST: '::' }), { status: 0 })
+  t.strictSame(new Set(paths), new Set(['/healthz']))
+  status = 503
+  t.match(await run(['health'], { ADMIN_PORT }), { status: 1, err: /\/healthz answered 503\.\n$/ })
+  status = 0
+  const { health } = await import('../../src/commands/health.js')
+  let err = ''
+  const io = { env: { ADMIN_PORT }, cwd: '/nowhere', out: () => {}, err: (text: string) => (err += text) }
+  t.equal(await health(io, 20), 1)
+  t.match(err, /does not answer: .*(timeout|abort)/i)
+  server.closeAllConnections()
+  server.close()
+  t.match(await run(['health'], { ADMIN_PORT, ADMIN_HOST: '::1' }), {
+    status: 1,
+    err: /http:\/\/\[::1\]:.* does not answer/
+  })
+  t.match(await run(['health'], { ADMIN_PORT: '0' }), { status: 1, err: /ADMIN_PORT=0 turns the admin listener off/ })
+  t.match(await run(['health'], { ADMIN_PORT: 'x' }), { status: 78, err: /ADMIN_PORT must be/ })
+})
+
+t.test('a fault of the program is not swallowed', async t => {
+  const broken = { env: BASE, cwd: '/nowhere', err: () => {} }
+  await t.rejects(
+    runCommand(['config'], {
+      ...broken,
+      out: () => {
+        throw new Error('the pipe broke')
+      }
+    }),
+    { message: 'the pipe broke' }
+  )
+})

@@ -1,0 +1,121 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import { serve } from '../../src/commands/serve.js'
+import { loadConfig } from '../../src/config.js'
+import { OutboxLockedError } from '../../src/outbox/outbox.js'
+import { BASE, KEY, SHARED_SECRET } from '../config/given.js'
+import { startChild } from './child.js'
+
+const SERVE = { ...BASE, PORT: '0', ADMIN_PORT: '0', DELIVERY: 'direct' }
+
+/** The whole program, listening. */
+async function startServe(t: Test, env = {}) {
+  const child = startChild('src/main.ts', [], { ...SERVE, ...env }, t.testdir({}))
+  t.teardown(() => void child.process.kill('SIGKILL'))
+  await child.said('Server listening at ')
+  const [, url] = /Server listening at (http:\/\/[^"]+)/.exec(child.out()) ?? []
+  return { ...child, url: url as string }
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`${signal} ends it well`, async t => {
+    const child = await startServe(t, { RATE_LIMT_MAX: '1' })
+    await child.said('RATE_LIMT_MAX is no variable')
+    child.process.kill(signal)
+    t.strictSame(await child.ended, { status: 0, signal: null })
+    t.match(child.out(), new RegExp(`"signal":"${signal}","msg":"closing"`))
+    t.match(child.out(), /"msg":"closed"/)
+    t.notOk(child.out().includes(KEY.slice(14)) || child.out().includes(SHARED_SECRET))
+  })
+}
+
+t.test('a second signal ends it at once, whoever still waits', async t => {
+  const logtrail = createServer(() => {})
+  t.teardown(() => {
+    logtrail.closeAllConnections()
+    logtrail.close()
+  })
+  await new Promise<void>(resolve => logtrail.listen(0, '127.0.0.1', resolve))
+  const child = await startServe(t, {
+    LOGTRAIL_URL: `http://127.0.0.1:${(logtrail.address() as AddressInfo).port}`,
+    LOGTRAIL_TIMEOUT: '5m',
+    SHUTDOWN_TIMEOUT: '5m',
+    ANONYMOUS: 'allow'
+  })
+  const asked = once(logtrail, 'request')
+  const post = fetch(`${child.url}/logtrail/logs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
+    body: JSON.stringify({ action: 'a.b', level: 'info', clientTimestamp: '2026-03-01T12:00:00Z' })
+  })
+  await Promise.all([
+    t.rejects(post),
+    asked.then(() => child.process.kill('SIGTERM')),
+    child.said('"closing"').then(() => child.process.kill('SIGINT'))
+  ])
+  t.strictSame(await child.ended, { status: 1, signal: null })
+  t.match(child.out(), /"signal":"SIGINT","msg":"a second signal: ending at once"/)
+  t.notMatch(child.out(), /"msg":"closed"/)
+})
+
+t.test('errors that nobody caught', async t => {
+  const cases = {
+    throws: [/"level":"fatal".*"message":"broken \[SECRET\]".*nobody caught/, /the server closes/, /"closed"/],
+    rejects: [/"level":"fatal".*"message":"broken".*nobody caught/, /"closed"/],
+    'throws twice': [/nobody caught/, /"message":"broken again".*while closing: ending at once/]
+  }
+  for (const [how, said] of Object.entries(cases)) {
+    const child = startChild('test/main/program.ts', [how], SERVE, t.testdir({}))
+    t.strictSame(await child.ended, { status: 1, signal: null }, how)
+    for (const one of said) t.match(child.out(), one, how)
+    t.notOk(`${child.out()}${child.err()}`.includes(SHARED_SECRET), 'without a secret')
+  }
+})
+
+t.test('a server that does not close', async t => {
+  const failing = startChild('test/main/program.ts', ['close fails'], SERVE, t.testdir({}))
+  await failing.said('serving')
+  failing.process.kill('SIGTERM')
+  t.strictSame(await failing.ended, { status: 1, signal: null })
+  t.match(failing.out(), /"level":"fatal".*"message":"cannot close \[SECRET\]".*"closing failed"/)
+
+  const env = { ...SERVE, SHUTDOWN_TIMEOUT: '0' }
+  const hanging = startChild('test/main/program.ts', ['hangs'], env, t.testdir({}))
+  await hanging.said('serving')
+  hanging.process.kill('SIGTERM')
+  t.strictSame(await hanging.ended, { status: 1, signal: null }, 'SHUTDOWN_TIMEOUT and some seconds are the end')
+  t.match(hanging.out(), /"level":"fatal".*"closing hangs: ending at once"/)
+})
+
+t.test('a start that fails', async t => {
+  const error = (code: string, more = {}) => Object.assign(new Error(`${code} happened`), { code, ...more })
+  const listen = { syscall: 'listen', address: '127.0.0.1' }
+  const cases: [error: Error, status: number, said: RegExp][] = [
+    [error('EADDRINUSE', { ...listen, port: 8790 }), 78, /^HOST and PORT \(127.0.0.1 8790\) must be free: /],
+    [
+      error('EADDRINUSE', { ...listen, port: 9790 }),
+      78,
+      /^ADMIN_HOST and ADMIN_PORT \(127.0.0.1 9790\) must be free: /
+    ],
+    [error('EACCES', { ...listen, port: 8790 }), 78, /^HOST and PORT .* take one above 1023\n$/],
+    [error('EADDRNOTAVAIL', { ...listen, port: 8790 }), 78, /^HOST and PORT must name an address of this machine: /],
+    [error('ENOTFOUND'), 78, /^HOST and PORT must name an address/],
+    [error('EADDRINUSE', { syscall: 'listen' }), 78, /^HOST and PORT \(127.0.0.1 8790\) must be free/],
+    [new OutboxLockedError('/srv/queue'), 78, /^QUEUE_PATH \/srv\/queue is in use by another process/],
+    [new Error('QUEUE_PATH /srv/queue cannot be used: no space left'), 78, /^QUEUE_PATH \/srv\/queue cannot be used/],
+    [error('EACCES', { syscall: 'open' }), 1, /^The start failed: Error: EACCES happened\n {4}at /],
+    [new Error(`with ${KEY} in it`), 1, /^The start failed: Error: with \[SECRET\] in it/]
+  ]
+  for (const [failure, status, said] of cases) {
+    let err = ''
+    const io = { env: BASE, cwd: '/nowhere', out: () => {}, err: (text: string) => (err += text) }
+    const seen = await serve(io, async config => {
+      t.strictSame(config, loadConfig(io))
+      throw failure
+    })
+    t.equal(seen, status)
+    t.match(err, said)
+  }
+})
