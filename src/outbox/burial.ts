@@ -116,7 +116,7 @@ export function createBurial({ engine, index, books, claims, now, keyOf, report 
         })
       )
     }
-    engine.commit(new Forget(keys, letters))
+    await new Promise<void>(resolve => engine.commit(new Forget(keys, letters, resolve)))
     index.settle(rows)
     enter(letters)
     const unreadable = rows.length - letters.length

@@ -53,9 +53,12 @@ export class Forget implements Change {
   #keys: Buffer[]
   #letters: [Buffer, string][]
 
-  constructor(keys: Buffer[], letters: [Buffer, string][] = []) {
+  done: () => void
+
+  constructor(keys: Buffer[], letters: [Buffer, string][] = [], done = () => {}) {
     this.#keys = keys
     this.#letters = letters
+    this.done = done
   }
 
   write(batch: Batch): void {
@@ -67,7 +70,6 @@ export class Forget implements Change {
     this.write(batch)
   }
 
-  done(): void {}
   failed(): void {}
 }
 

@@ -40,10 +40,11 @@ export function createDeadLetters({ engine, books, now, admit }: DeadLettersOpti
     return engine.db
   }
 
-  function range(from: number, limit: number): Promise<DeadRow[]> {
-    return readable()
+  async function range(from: number, limit: number): Promise<DeadRow[]> {
+    const rows = await readable()
       .iterator({ ...deadFrom(from), limit, fillCache: false })
       .all()
+    return rows.filter(([key]) => readDeadKey(key) !== undefined)
   }
 
   /** Those named, or all there are, in slices. */

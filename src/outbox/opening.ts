@@ -138,7 +138,9 @@ async function isFolderOrNothing(store: string): Promise<boolean> {
 /** Links files of `from` into `to`, or copies them where the file system has no links. */
 async function linkFiles(from: string, to: string, names: RegExp): Promise<void> {
   await mkdir(from, { recursive: true, mode: 0o700 })
-  for (const name of (await readdir(from)).filter(name => names.test(name))) {
+  for (const { name } of (await readdir(from, { withFileTypes: true })).filter(
+    one => one.isFile() && names.test(one.name)
+  )) {
     await link(join(from, name), join(to, name)).catch(async ({ code }: NodeJS.ErrnoException) => {
       // Linked already; or gone, because another process has the store and goes on with it.
       if (code !== 'EEXIST' && code !== 'ENOENT') await copyFile(join(from, name), join(to, name))
