@@ -78,7 +78,7 @@ async function start(): Promise<void> {
       SESSION_JWT_SECRET: secret,
       SESSION_JWT_ISSUER: ISSUER,
       SESSION_JWT_AUDIENCE: AUDIENCE,
-      STAMP_CONTEXT: 'ip,user_agent,received_at',
+      STAMP_CONTEXT: 'ip,received_at',
       ...(DELIVERY && { DELIVERY })
     },
     line => console.error(`  proxy  ${line}`),

@@ -72,6 +72,17 @@ export const ACTIONS = [
       })
   },
   {
+    title: 'Let a password slip',
+    tells: 'It is in the entry, and does not leave the house.',
+    run: () =>
+      log({
+        action: 'login.failed',
+        level: 'warn',
+        message: 'Wrong password, request was POST /login?token=3f9d1c07a5',
+        metadata: { form: { user: 'ada', password: 'correct horse battery' } }
+      })
+  },
+  {
     title: 'Send nonsense',
     tells: 'Two entries, one of a level that does not exist: both stay out.',
     run: () =>

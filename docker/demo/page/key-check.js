@@ -32,7 +32,7 @@ async function places() {
     ['Local storage', storage(localStorage)],
     ['Session storage', storage(sessionStorage)],
     ['Requests to the proxy', { text: requests, tells: plural(exchanges.length, 'request') }],
-    ['Answers, with their headers', { text: answers, tells: plural(exchanges.length, 'answer') }]
+    ['Answers and headers', { text: answers, tells: plural(exchanges.length, 'answer') }]
   ]
 }
 

@@ -1,5 +1,5 @@
 import { byId, el } from './dom.js'
-import { jsonBlock, same } from './json.js'
+import { compare, jsonBlock } from './json.js'
 
 const MOST = 20
 const trips = []
@@ -101,30 +101,23 @@ export function answer(exchange) {
 function showArrived(trip) {
   const { entries, stored, arrived } = trip
   if (stored.length === 0) return
-  const [first] = stored
-  const sent = entries.find(entry => idOf(entry) === idOf(first.entry)) ?? {}
-  const shown = stored.map(({ entry }) => entry)
-  const changedIn = (entry, original) => path => path in entry && !same(entry[path], original[path])
+  const [{ key, requestId }] = stored
+  const there = stored.map(({ entry }) => entry)
+  const here = there.map(entry => entries.find(one => idOf(one) === idOf(entry)))
+  const { written, left } = compare(there[0], here[0])
   trip.where.textContent = `${stored.length} of ${entries.length} at Logtrail`
-  const differing = Object.keys(first.entry).filter(key => changedIn(first.entry, sent)(key))
   arrived.replaceChildren(
     arrived.firstChild,
-    headerList([
-      ['X-API-Key', `present, fingerprint ${first.key}`],
-      ...(first.requestId ? [['X-Request-Id', first.requestId]] : [])
-    ]),
-    differing.length > 0
-      ? el('p', { class: 'changed' }, el('mark', {}, 'Marked'), ` is what the proxy wrote: ${differing.join(', ')}.`)
-      : undefined,
-    shown.length === 1
-      ? jsonBlock(shown[0], 'Entry at Logtrail', changedIn(shown[0], sent))
-      : jsonBlock(shown, 'Entries at Logtrail', path => {
-          const [index, field] = path.split('.')
-          if (field === undefined) return false
-          const entry = shown[index]
-          const original = entries.find(one => idOf(one) === idOf(entry)) ?? {}
-          return changedIn(entry, original)(field)
-        })
+    headerList([['X-API-Key', `present, fingerprint ${key}`], ...(requestId ? [['X-Request-Id', requestId]] : [])]),
+    el(
+      'p',
+      { class: 'changed' },
+      ...(written.length > 0 ? [el('mark', {}, 'Written by the proxy'), `: ${written.join(', ')}. `] : []),
+      left.length > 0 ? `Left out: ${left.join(', ')}.` : ''
+    ),
+    stored.length === 1
+      ? jsonBlock(there[0], 'Entry at Logtrail', here[0])
+      : jsonBlock(there, 'Entries at Logtrail', here)
   )
 }
 
