@@ -21,7 +21,7 @@ export function bundle(entry: 'client' | 'pino'): string {
     mangleProps: INTERNAL,
     write: false,
     format: 'esm',
-    target: 'es2020',
+    target: 'es2021',
     charset: 'utf8',
     legalComments: 'none'
   })

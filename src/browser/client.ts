@@ -5,7 +5,8 @@ import { createStore } from './store.js'
 
 export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 
-const LEVELS = 'trace debug info warn error fatal'.split(' ') as Level[]
+// The last is a threshold only.
+const LEVELS = 'trace debug info warn error fatal none'.split(' ') as Level[]
 /** Most batches that wait in memory for the next flush. */
 const MAX_FRESH = 200
 
@@ -66,15 +67,11 @@ export interface Logger extends Record<Level, Log> {
 }
 
 /** Where the proxy serves this module it is beside it; a bundler puts the bundle's address here, webpack the file's path. */
-const SERVED = /^(?!.*\/dist\/browser\/)(http.*)\/client\.js(\?|$)/
+const SERVED = /^(?!.*\/dist\/)(http.*)\/client\.js/
 
 function merge(bound: Fields, given: unknown): Fields {
   const fields = (
-    given instanceof Error
-      ? asFields(given)
-      : typeof given === 'object'
-        ? plain(given)
-        : given && { message: String(given) }
+    given instanceof Error ? asFields(given) : typeof given === 'object' ? plain(given) : given && { message: given }
   ) as Fields | undefined
   const merged = { ...bound, ...fields }
   for (const key in bound) {
@@ -86,7 +83,7 @@ function merge(bound: Fields, given: unknown): Fields {
 /** A logger with a queue of its own. Neither this nor anything it returns throws; on a server or in a worker it does nothing. */
 export function createLogger(options?: Options): Logger {
   const { base, level, batchSize, flushInterval, onDrop, captureErrors } = options ?? {}
-  const threshold = level === 'none' ? 9 : LEVELS.indexOf(level!)
+  const threshold = LEVELS.indexOf(level as Level)
   const interval = flushInterval! >= 0 ? flushInterval! : 2000
   const now = (): string => new Date(performance.timeOrigin + performance.now()).toISOString()
 
@@ -148,29 +145,24 @@ export function createLogger(options?: Options): Logger {
         clearTimeout(timer)
         due = Infinity
         captured?.().forEach(add)
-        await delivery!.run(() => fresh.shift(), hurry)
-        if (delivery!.waiting()) soon(Math.max(1000, delivery!.delay()))
+        const again = await delivery!.run(() => fresh.shift(), hurry)
+        if (again) soon(again)
       })
       .catch(() => {})
     return running
   }
   const leave = (): void => {
     captured?.().forEach(add)
-    for (const batch of fresh.splice(0)) delivery!.send(batch, false, true)
-    if (!gone && delivery!.waiting()) soon(1000)
+    for (const batch of fresh.splice(0)) delivery!.send(batch, '', true)
+    if (!gone) soon(1000)
   }
   const hurry = (): Promise<void> => flush(true)
 
   try {
     if (!muted) {
       const address = String(base ?? SERVED.exec(import.meta.url)?.[1] ?? '/logtrail').replace(/\/+$/, '')
-      delivery = createDelivery(
-        address,
-        createStore(`logtrail:${address}`, drop),
-        batchSize! >= 1 ? batchSize! : 50,
-        drop,
-        () => fresh.splice(0).flat()
-      )
+      const store = createStore(`logtrail:${address}`, drop)
+      delivery = createDelivery(address, store, batchSize! >= 1 ? batchSize! : 50, drop, () => fresh.splice(0).flat())
       if (captureErrors) captured = createCapture(now, () => soon(interval))
       document.addEventListener('visibilitychange', () => (hidden() ? leave() : hurry()))
       addEventListener('pagehide', () => {
@@ -183,7 +175,7 @@ export function createLogger(options?: Options): Logger {
       })
       addEventListener('online', hurry)
       // Late, so that entries logged meanwhile tell who is signed in and nothing else needs to ask.
-      setTimeout(() => delivery!.waiting() && flush(), 2000)
+      setTimeout(() => store.holds('') && flush(), 2000)
     }
   } catch {
     muted = 1
@@ -191,16 +183,16 @@ export function createLogger(options?: Options): Logger {
 
   const logger = (bound: Fields): Logger => {
     const methods = { child: fields => logger(merge(bound, fields)), flush: hurry } as Logger
-    for (const level of LEVELS) {
+    LEVELS.forEach((level, rank) => {
       methods[level] = (action, fields) => {
         try {
-          if (muted || LEVELS.indexOf(level) < threshold) return
+          if (muted || rank < threshold) return
           add({ ...merge(bound, fields), action: String(action), level, clientTimestamp: now() })
         } catch {
           drop('{}', 'invalid')
         }
       }
-    }
+    })
     return methods
   }
   return logger({})

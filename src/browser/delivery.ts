@@ -53,18 +53,22 @@ export function createDelivery(
   }
 
   /**
-   * Sends a batch, `taken` for the user of the last answer, or fresh. As the page is `leaving` only what outlives it goes,
-   * up to the first byte synchronously. Never rejects.
+   * Sends a fresh batch, or one whose `owner` is known unless somebody else has been told of since. As the page is
+   * `leaving` only what outlives it goes, up to the first byte synchronously. Never rejects.
    */
-  async function send(batch: string[], taken?: boolean, leaving?: boolean): Promise<void> {
-    const owner = taken && tag
+  async function send(batch: string[], owner?: Tag, leaving?: boolean): Promise<void> {
     const keep = (): void => store.put(batch, owner || tag)
     const body = `[${batch}]`
     const size = bytesOf(body)
     const keepalive = underway + size < MAX_PIECE
     const share = keepalive ? size : 0
     verified = false
-    if (delay() > 0 || (leaving && (!keepalive || (online && !navigator.onLine)))) return keep()
+    if (
+      delay() > 0 ||
+      (owner && owner !== tag) ||
+      (leaving && (!keepalive || failures || (online && !navigator.onLine)))
+    )
+      return keep()
     underway += share
     try {
       if (leaving && !(fetch! && 'keepalive' in Request.prototype)) {
@@ -89,7 +93,7 @@ export function createDelivery(
       const told = headers.get('x-session-tag')
       if (told !== null || ok || status === 400) {
         verified = true
-        tag = `=${told ?? ''}`
+        tag = `=${told}`
         store.remember('?', tag)
       }
       const faults = [said?.rejected ?? said?.details?.errors ?? []].flat()
@@ -101,13 +105,13 @@ export function createDelivery(
       const half = batch.length >> 1
       if (ok) failures = 0
       else if (status === 400 && (good.length < batch.length || !batch[0])) {
-        if (good[0]) await send(good, taken)
+        if (good[0]) await send(good, owner)
       } else if (half && (status === 413 || /BULK_LIMIT/.test(said?.error_code ?? ''))) {
         limit = half
-        await send(batch.slice(0, half), taken)
-        await send(batch.slice(half), taken)
+        await send(batch.slice(0, half), owner)
+        await send(batch.slice(half), owner)
       } else {
-        if (/401|408|429|5../.test(`${status}`)) keep()
+        if (/401|408|429|5../.test(status as unknown as string)) keep()
         else for (const entry of batch) drop(entry, 'refused', { status, message: said?.message })
         if (status === 401) {
           store.put(rest(), tag)
@@ -126,24 +130,25 @@ export function createDelivery(
 
   return {
     send,
-    delay,
     limit: (): number => limit,
-    waiting: (): boolean => store.holds(tag),
 
     /**
      * Sends what was put aside, asking with an empty batch who is signed in unless the answer to a fresh one has just told.
-     * In a hurry, the pause after this page's own failures is forgotten, but not what the server asked for.
+     * In a hurry, the pause after this page's own failures is forgotten, but not what the server asked for. Resolves with
+     * the milliseconds after which to come again, if so.
      */
-    async run(next: () => string[] | undefined, hurry?: boolean): Promise<void> {
+    async run(next: () => string[] | undefined, hurry?: boolean): Promise<number | false> {
       if (hurry) pause = 0
       verified = false
       for (let batch = next(); batch; batch = next()) await send(batch)
       if (!verified && store.holds(tag)) await send([])
       while (verified && delay() <= 0) {
-        const batch = await store.take(tag, limit, MAX_PIECE)
+        const owner = tag
+        const batch = await store.take(owner, limit, MAX_PIECE)
         if (!batch[0]) break
-        await send(batch, true)
+        await send(batch, owner)
       }
+      return store.holds(tag) && Math.max(1000, delay())
     }
   }
 }

@@ -19,7 +19,7 @@ export function plain(value: unknown): unknown {
       if (value?.toJSON) value = value.toJSON()
       const type = typeof value
       if (type === 'string') return value.slice(0, MAX_STRING)
-      if (type === 'bigint' || type === 'symbol') return String(value)
+      if (/bigint|symbol/.test(type)) return String(value)
       if (!value || type !== 'object') return value
       if (depth > MAX_DEPTH) return '[…]'
       const result: Anything = Array.isArray(value) ? [] : {}

@@ -21,11 +21,10 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
     try {
       // Not before the first use: the first touch of localStorage reads a file.
       box ??= localStorage as unknown as Record<string, string>
-      Object.keys(box)
-    } catch {
-      box = {}
-    }
-    return box!
+    } catch {}
+    // Some web views have null there.
+    box ??= {}
+    return box
   }
   const save = (key: string, value: string): void => {
     try {
@@ -42,11 +41,12 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
   /** Keys of what waits, newest first, once what is too old or too much beside `size` more has been given up. */
   const keys = (size = 0): string[] =>
     Object.keys(open())
-      .filter(key => key.startsWith(`${name}|`))
       .sort()
       .reverse()
       .filter(key => {
-        const old = +key.split('|')[1]! < Date.now() - MAX_AGE
+        const [start, time] = key.split('|')
+        if (start !== name || !time) return false
+        const old = +time < Date.now() - MAX_AGE
         size += open()[key]!.length
         if (!old && size < MAX_CHARS) return true
         for (const entry of remove(key)) drop(entry, old ? 'expired' : 'overflow')

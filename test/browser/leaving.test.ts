@@ -79,6 +79,7 @@ t.test('as the page goes', { skip }, async t => {
     await page.evaluate(`log.info('by.beacon'); location.href = '/other'`)
     await standIn.until(() => standIn.taken().includes('bea/by.beacon'))
     t.match(standIn.requests[0], { type: /^text\/plain/ })
+    await page.waitForURL('**/other')
     await page.goto(standIn.origin)
     await page.evaluate(`navigator.sendBeacon = () => false; log.info('refused.beacon'); location.href = '/other'`)
     await page.waitForURL('**/other')
@@ -102,11 +103,14 @@ t.test('as the page goes', { skip }, async t => {
     const context = await profile('ole')
     const page = await open(context, standIn.origin)
     await context.setOffline(true)
+    // Chromium lets keepalive requests out in spite of setOffline.
+    await standIn.silence()
     await page.evaluate(`log.info('offline.1'); log.flush()`)
     await page.evaluate(`log.info('offline.2')`)
     await page.reload().catch(() => {})
     t.same(standIn.taken(), [])
     await context.setOffline(false)
+    await standIn.listen()
     await page.goto(standIn.origin)
     // No entry, no flush: the client finds what waits.
     await standIn.until(() => standIn.taken().length === 2)
