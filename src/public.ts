@@ -101,6 +101,8 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
   const app = fastify({
     ...CONNECTION_OPTIONS,
     loggerInstance: options.log,
+    // no logger for each request: a child costs more than all our hooks, and the lines name their request themselves
+    childLoggerFactory: logger => logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimit,
     trustProxy: options.trustProxy?.length ? [...options.trustProxy] : false,
@@ -145,9 +147,6 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
       invalid.add(raw.socket)
       reply.header('connection', 'close')
       done(new HttpError('BAD_REQUEST'))
-    } else if (options.isStopping()) {
-      reply.header('connection', 'close')
-      done(new HttpError('SHUTTING_DOWN', { retryAfter: 5 }))
     } else done()
   })
 
@@ -162,13 +161,18 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     })
   }
 
-  app.addHook('onRequest', async request => {
-    if (options.isSpared(request.visit.address)) return
-    const standing = await limits.address(request)
+  app.addHook('onRequest', async (request, reply) => {
+    if (options.isStopping()) {
+      reply.header('connection', 'close')
+      throw new HttpError('SHUTTING_DOWN', { retryAfter: 5 })
+    }
+    const standing = options.isSpared(request.visit.address) ? null : await limits.address(request)
     // a preflight over the limit is counted and answered all the same: refused, the page could not read the 429 to come
     if (standing?.exceeded && !(request.method === 'OPTIONS' && labels.has(request.url))) {
       throw limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
     }
+    // here and not by the handler of the unknown, which would read the body first, and with Fastify's own parsers
+    if (request.is404) throw new HttpError('ROUTE_NOT_FOUND')
   })
 
   app.addHook('onResponse', (request, reply, done) => {
@@ -188,25 +192,27 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     done()
   })
 
-  app.setNotFoundHandler(() => {
-    throw new HttpError('ROUTE_NOT_FOUND')
-  })
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
 
   const preflight = (path: string, method: string) => {
-    app.options(path, (_request, reply) => {
-      if (reply.getHeader('access-control-allow-origin') !== undefined) {
-        reply.header('access-control-allow-methods', method)
-        reply.header('access-control-allow-headers', 'Content-Type, Authorization, Idempotency-Key')
-        reply.header('access-control-max-age', '600')
-      }
-      return reply.code(204).send()
+    app.route({
+      url: path,
+      method: 'OPTIONS',
+      // before the body is read, here and below: what it holds does not matter
+      onRequest(_request, reply) {
+        if (reply.getHeader('access-control-allow-origin') !== undefined) {
+          reply.header('access-control-allow-methods', method)
+          reply.header('access-control-allow-headers', 'Content-Type, Authorization, Idempotency-Key')
+          reply.header('access-control-max-age', '600')
+        }
+        reply.code(204).send()
+      },
+      handler() {}
     })
     const others = app.supportedMethods.filter(other => other !== method && other !== 'OPTIONS')
     app.route({
       url: path,
       method: others,
-      // before the body is read: what it holds does not matter
       onRequest(_request, reply, done) {
         reply.header('allow', `${method}, OPTIONS`)
         done(new HttpError('METHOD_NOT_ALLOWED'))
@@ -242,30 +248,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
         reply.header('x-session-tag', tag)
       }
 
-      ingest.addHook('onRequest', (request, reply, done) => {
-        const verdict = checkOrigin(request.headers, request.host)
-        const byHeader = verdict === 'authorization'
-        if (
-          verdict === 'forbidden' ||
-          (byHeader && !(sessions.readsAuthorization && request.headers.authorization !== undefined))
-        ) {
-          return done(new HttpError('ORIGIN_FORBIDDEN'))
-        }
-        try {
-          const found = sessions.identify(request.headers)
-          if (found instanceof Promise) {
-            found.then(session => admit(request, reply, session, byHeader)).then(() => done(), done)
-            return
-          }
-          admit(request, reply, found, byHeader)
-        } catch (error) {
-          return done(error as Error)
-        }
-        done()
-      })
-
-      ingest.addHook('onRequest', async (request, reply) => {
-        const standing = await limits.request(request)
+      const checkLimit = (request: FastifyRequest, reply: FastifyReply, standing: Standing | null): void => {
         if (standing) {
           if (standing.exceeded) {
             const anonymous = request.visit.sender.userId === undefined
@@ -274,6 +257,32 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
           reply.headers(limitHeaders(standing))
         }
         checkContent(request.headers)
+      }
+
+      // One hook, so that a request whose session is known passes it without a promise
+      ingest.addHook('onRequest', (request, reply, done) => {
+        const verdict = checkOrigin(request.headers, request.host)
+        const byHeader = verdict === 'authorization'
+        const count = (session: Session | null): void | Promise<void> => {
+          admit(request, reply, session, byHeader)
+          const standing = limits.request(request.visit.sender)
+          if (standing instanceof Promise) return standing.then(state => checkLimit(request, reply, state))
+          checkLimit(request, reply, standing)
+        }
+        try {
+          if (
+            verdict === 'forbidden' ||
+            (byHeader && !(sessions.readsAuthorization && request.headers.authorization !== undefined))
+          ) {
+            throw new HttpError('ORIGIN_FORBIDDEN')
+          }
+          const found = sessions.identify(request.headers)
+          const counted = found instanceof Promise ? found.then(count) : count(found)
+          if (counted instanceof Promise) counted.then(() => done(), done)
+          else done()
+        } catch (error) {
+          done(error as Error)
+        }
       })
 
       ingest.removeAllContentTypeParsers()

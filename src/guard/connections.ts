@@ -6,6 +6,9 @@ import { errorBody, HttpError } from '../errors.js'
 /** Open sockets at most: each costs some 10 KB, and the 4,097th browser is better off with a refused connection. */
 const MAX_CONNECTIONS = 4096
 
+/** How long a refused client may take to read why. */
+const LINGER_MS = 1000
+
 /** What every answer carries besides its own. */
 export const ANSWER_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
@@ -56,7 +59,10 @@ function refuse(socket: Socket, error: HttpError): void {
     connection: 'close'
   }
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  // Node.js takes its own listener off a CONNECT's socket: a client that resets it would end this process
+  socket.on('error', () => socket.destroy())
   socket.end(`HTTP/1.1 ${error.statusCode} Refused\r\n${head.join('')}\r\n${body}`)
-  // a client that goes on sending and never closes would keep the socket half open
-  socket.setTimeout(1000, () => socket.destroy())
+  // a client that goes on sending and never closes would keep the socket half open, as long as it likes
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(timer))
 }
