@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net'
 import { charSet, isDigit, type Scan } from './scan.js'
 
 // Latin letters beyond ASCII are taken too, but no script that is written without spaces: its prose would be masked along.
-const LOCAL_PART = charSet('A-Z', 'a-z', '0-9', '._%+-', '\u00c0-\u024f')
+const LOCAL_PART = charSet('A-Z', 'a-z', '0-9', '._+-', '\u00c0-\u024f')
 const DOMAIN = charSet('A-Z', 'a-z', '0-9', '.-', '\u00c0-\u024f')
 
 /** An email address, from its `@`. Both sides end at the next `@` at the latest, so the scan stays linear. */
@@ -57,7 +57,6 @@ export function findIpv6(text: string, at: number, scan: Scan): boolean {
   while (IPV6[text.charCodeAt(to)] === 1) to++
   scan.ipDone = to
   if (from > scan.kept && WORD[text.charCodeAt(from - 1)] === 1) return false
-  if (WORD[text.charCodeAt(to)] === 1) return false
   // A sentence may end with the address.
   while (text[to - 1] === '.' || (text[to - 1] === ':' && text[to - 2] !== ':')) to--
   if (to - from > LONGEST_IPV6 || to <= at) return false

@@ -43,7 +43,7 @@ export function createMask(
 
   const scan: Scan = { kept: 0, from: 0, to: 0, next: 0, jwtDone: 0, ipDone: 0, cardsDone: 0, proseDone: 0 }
 
-  return function mask(text) {
+  function once(text: string): string {
     const { length } = text
     let at = 0
     // The common case, a string with nothing in it, is this loop alone.
@@ -65,7 +65,19 @@ export function createMask(
     }
     return scan.kept === 0 ? text : masked + text.slice(scan.kept)
   }
+
+  return function mask(text) {
+    let masked = once(text)
+    // What stood before a mask may be told more clearly now: an address run together with a card's number.
+    for (let rounds = 0, before = text; masked !== before && rounds < MOST_ROUNDS; rounds++) {
+      before = masked
+      masked = once(before)
+    }
+    return masked
+  }
 }
+
+const MOST_ROUNDS = 4
 
 /** What can begin with a digit. It goes on after the whole run of digits, so that none is read from its middle. */
 function numbers(card: boolean, ip: boolean): Finder {

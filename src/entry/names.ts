@@ -11,15 +11,6 @@ export function foldName(name: string): string {
 const PLAIN_NAME = /^[\x21-\x7e]*$/
 const INVISIBLE = /[\p{M}\p{C}\p{Z}\p{Pc}\p{Pd}\p{Default_Ignorable_Code_Point}]+/gu
 
-/** A name as it may be said in a fault: never long, never a control character. */
-const UNSPEAKABLE = /[^\p{L}\p{N}\p{P}\p{S} ]+/gu
-const SPEAKABLE = 48
-
-export function speakName(name: string): string {
-  const short = name.length > SPEAKABLE ? `${name.slice(0, SPEAKABLE)}…` : name
-  return short.replace(UNSPEAKABLE, '\ufffd')
-}
-
 /** What the rules say of one name. */
 export interface NameFacts {
   /** Nothing: the common case, tested first. */
@@ -34,19 +25,32 @@ export interface NameFacts {
 
 export interface Names {
   facts(name: string): NameFacts
+  /** The name as a fault may say it: masked, never long, no control character. */
+  speak(name: string): string
 }
+
+const SPEAKABLE = 48
+const UNSPEAKABLE = /[^\p{L}\p{N}\p{P}\p{S} ]+/gu
 
 /** Names remembered, twice over at most, so that a flood of new ones costs time but no memory. */
 const GENERATION = 512
 const LONGEST_REMEMBERED = 64
 
-/** @param mask masks patterns in a name; returns it unchanged where there are none */
-export function createNames(redactFields: readonly string[], mask: (name: string) => string): Names {
+/**
+ * @param mask masks patterns in a name; returns it unchanged where there are none
+ * @param longest characters of a name that can still be sent at all; what a longer one says makes no difference
+ */
+export function createNames(
+  redactFields: readonly string[],
+  mask: (name: string) => string,
+  longest = Number.POSITIVE_INFINITY
+): Names {
   const secret = redactFields.map(foldName).filter(name => name !== '')
   let young = new Map<string, NameFacts>()
   let old = new Map<string, NameFacts>()
 
   function learn(name: string): NameFacts {
+    if (name.length > longest) return { plain: true, forbidden: false, redact: false, sent: name, folded: name }
     const folded = foldName(name)
     const sent = mask(name)
     const redact = secret.some(ending => folded.endsWith(ending))
@@ -65,12 +69,20 @@ export function createNames(redactFields: readonly string[], mask: (name: string
     return facts
   }
 
-  return { facts: name => young.get(name) ?? recall(name) }
+  return {
+    facts: name => young.get(name) ?? recall(name),
+    speak(name) {
+      const masked = mask(name.slice(0, 4 * SPEAKABLE))
+      const short = masked.length > SPEAKABLE ? `${masked.slice(0, SPEAKABLE)}…` : masked
+      return short.replace(UNSPEAKABLE, '\ufffd')
+    }
+  }
 }
 
+/** `__proto__` also in compatibility forms and with invisible characters. `constructor` in another spelling is harmless. */
 function isProto(name: string): boolean {
   if (name === '__proto__') return true
-  return !PLAIN_NAME.test(name) && name.normalize('NFKC').replace(ZERO_WIDTH, '') === '__proto__'
+  return !PLAIN_NAME.test(name) && name.normalize('NFKC').replace(UNSEEN, '') === '__proto__'
 }
 
-const ZERO_WIDTH = /[\p{C}\p{Default_Ignorable_Code_Point}]+/gu
+const UNSEEN = /[\p{C}\p{Default_Ignorable_Code_Point}]+/gu

@@ -1,4 +1,3 @@
-import { foldName } from './names.js'
 import type { ContextStamp, Rules, Who } from './rules.js'
 import type { Fields } from './schema.js'
 
@@ -13,23 +12,22 @@ const USER_AGENT = 256
 export function stampActor(
   mode: Rules['stampActor'],
   claimed: Fields | undefined,
-  userId: string | undefined
+  userId: string | undefined,
+  fold: (name: string) => string
 ): Fields | undefined {
   if (mode === 'merge') {
     const actor: Fields = {}
     if (userId !== undefined) actor.id = userId
-    for (const name in claimed) if (!isId(name)) actor[name] = claimed[name]
+    for (const name in claimed) if (!isId(fold(name))) actor[name] = claimed[name]
     return Object.keys(actor).length === 0 ? undefined : actor
   }
   if (userId === undefined) return undefined
   return mode === 'replace' ? { id: userId } : claimed
 }
 
-/** `id` in any spelling, also as the first part of a dotted name, which some stores read as a path. */
-function isId(name: string): boolean {
-  if (name === 'id') return true
-  const dot = name.indexOf('.')
-  return foldName(dot === -1 ? name : name.slice(0, dot)) === 'id'
+/** A folded name that is `id`, also as the first part of a dotted one, which some stores read as a path. */
+function isId(folded: string): boolean {
+  return folded === 'id' || folded.startsWith('id.')
 }
 
 /** The stamps of a request, `entry_id` aside, which is each entry's own. */
@@ -44,9 +42,14 @@ export function contextStamps(stamps: readonly ContextStamp[], who: Who): Fields
   return values
 }
 
-/** `context` with the stamps over whatever was claimed under their names, in any spelling. */
-export function stampContext(claimed: Fields | undefined, stamps: Fields, folded: ReadonlySet<string>): Fields {
+/** `context` with the stamps over whatever was claimed under their names, in any spelling. @param names of the stamps, folded */
+export function stampContext(
+  claimed: Fields | undefined,
+  stamps: Fields,
+  names: ReadonlySet<string>,
+  fold: (name: string) => string
+): Fields {
   const context: Fields = {}
-  for (const name in claimed) if (!folded.has(foldName(name))) context[name] = claimed[name]
+  for (const name in claimed) if (!names.has(fold(name).split('.', 1)[0]!)) context[name] = claimed[name]
   return Object.assign(context, stamps)
 }

@@ -1,5 +1,5 @@
 import { type Drop, follow } from './drop.js'
-import { type Names, speakName } from './names.js'
+import type { Names } from './names.js'
 import { REDACTED } from './scan.js'
 import type { Fields } from './schema.js'
 
@@ -57,7 +57,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
 
   function where(name?: string | number): string {
     const parts = (name === undefined ? path : [...path, name]).map(part =>
-      typeof part === 'number' ? String(part) : speakName(names.facts(part).sent)
+      typeof part === 'number' ? String(part) : names.speak(part)
     )
     const whole = parts.join('.')
     return whole.length > LONGEST_PATH ? `${whole.slice(0, LONGEST_PATH)}…` : whole

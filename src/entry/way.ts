@@ -3,7 +3,7 @@ import { type Fault, MAX_FAULTS } from '../errors.js'
 import { createDrops, type Drop, follow } from './drop.js'
 import { createFit, type Sendable } from './fit.js'
 import { createMask } from './mask.js'
-import { createNames, foldName, speakName } from './names.js'
+import { createNames, foldName } from './names.js'
 import type { Rules, Who } from './rules.js'
 import { type Entry, type Fields, isEntry, KNOWN, LEVELS, schemaFaults } from './schema.js'
 import { contextStamps, stampActor, stampContext } from './stamp.js'
@@ -38,7 +38,8 @@ export interface Way {
 export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   const { environment, limits } = rules
   const mask = createMask(rules.redactPatterns, rules.redactFields, limits.maxLogBytes)
-  const names = createNames(rules.redactFields, name => mask(wellFormed(name)))
+  const names = createNames(rules.redactFields, name => mask(wellFormed(name)), limits.maxLogBytes)
+  const fold = (name: string) => names.facts(name).folded
   const drops = rules.dropFields.length === 0 ? undefined : createDrops(rules.dropFields)
   const dropOf: Record<string, Drop | undefined> = {}
   for (const name of KNOWN) dropOf[name] = drops && follow(drops, foldName(name))
@@ -50,7 +51,15 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   const stampedNames = new Set(rules.stampContext.map(foldName))
   const stampsContext = rules.stampContext.length > 0
   const stampsId = rules.stampContext.includes('entry_id')
-  const fit = createFit(rules)
+  const fit = createFit({
+    limits,
+    oversize: rules.oversize,
+    stamped: rules.stampContext,
+    mask,
+    speak: names.speak,
+    fault,
+    note: field => note('trimmed', field)
+  })
 
   let faults: Fault[] = []
   let notes: Note[] = NO_NOTES as Note[]
@@ -85,13 +94,13 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
       if (KNOWN.has(name)) continue
       const facts = names.facts(name)
       if (facts.forbidden) {
-        fault(speakName(name), 'must have another name: __proto__ and constructor are refused')
+        fault(names.speak(name), 'must have another name: __proto__ and constructor are refused')
       } else if (allowed.has(name) && !(drops && follow(drops, facts.folded)?.here)) {
         kept ??= {}
         kept[name] = walk.member(name, raw[name], drops && follow(drops, facts.folded))
       } else {
         walk.check(name, raw[name])
-        note('removed', speakName(facts.sent))
+        note('removed', names.speak(name))
       }
     }
     return kept
@@ -117,7 +126,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     checkEnvironment(fields)
     for (const name in fields) {
       if (names.facts(name).forbidden)
-        fault(speakName(name), 'must have another name: __proto__ and constructor are refused')
+        fault(names.speak(name), 'must have another name: __proto__ and constructor are refused')
       walk.check(name, fields[name])
     }
   }
@@ -135,16 +144,16 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     if (raw.actor === undefined && userId === undefined) return undefined
     if (rules.stampActor === 'replace' || (rules.stampActor === 'off' && userId === undefined)) {
       if (raw.actor !== undefined) walk.check('actor', raw.actor)
-      return stampActor(rules.stampActor, undefined, userId)
+      return stampActor(rules.stampActor, undefined, userId, fold)
     }
-    return stampActor(rules.stampActor, member('actor', raw.actor), userId)
+    return stampActor(rules.stampActor, member('actor', raw.actor), userId, fold)
   }
 
   function contextOf(raw: Entry): Fields | undefined {
     const claimed = member('context', raw.context)
     if (!stampsContext) return claimed
     if (stampsId) stamps.entry_id = newId()
-    return stampContext(claimed, stamps, stampedNames)
+    return stampContext(claimed, stamps, stampedNames, fold)
   }
 
   function go(raw: unknown, index: number | null): string | undefined {
@@ -177,7 +186,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     // Nothing may be serialised that has not passed every check: depth alone could overflow the stack.
     if (faults.length > before) return undefined
     if (walk.redacted() > 0) counts.redacted++
-    const sent = fit(entry, walk.tooDeep(), fault, field => note('trimmed', field))
+    const sent = fit(entry, walk.tooDeep())
     if (sent.trimmed) counts.trimmed++
     return sent.json
   }

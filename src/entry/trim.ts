@@ -1,0 +1,160 @@
+import {
+  type Container,
+  type GatherOptions,
+  isContainer,
+  levelFor,
+  longStrings,
+  type Member,
+  membersByDepth,
+  type Parent,
+  pathOf,
+  prune,
+  SHORTEST_CUT
+} from './branches.js'
+import { cut, jsonBytes } from './cut.js'
+import type { FitOptions, Sendable } from './fit.js'
+import type { Fields } from './schema.js'
+
+/** A message is cut to no less than this before anything else is, and goes as the last. Bytes. */
+const SHORTEST_MESSAGE = 64
+
+const bytesOf = (entry: Sendable) => Buffer.byteLength(JSON.stringify(entry))
+
+/**
+ * Cuts an entry to the plan's size, depth and tags: `message` first, then the longest strings, then the deepest and largest
+ * branches; last of all what is left of a branch. Never `action`, `level`, `clientTimestamp`, `environment`, `actor.id` and the
+ * mark itself, `metadata._trimmed`: the bytes there were before. The same entry is always cut the same way.
+ */
+export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOptions) {
+  const { maxLogBytes, maxDepth, maxTags } = limits
+  const gathering: GatherOptions = {
+    kept: {
+      actor: new Set(['id']),
+      metadata: new Set(['_trimmed']),
+      // The user agent is the one stamp that may be long.
+      context: new Set(stamped.filter(name => name !== 'user_agent'))
+    },
+    most: maxLogBytes,
+    speak,
+    note
+  }
+
+  /** Everything of an entry that may be cut or taken away, tags aside: its branches, and allowed fields that are strings. */
+  function members(entry: Sendable): Member[][] {
+    const roots: Parent[] = []
+    const strings: Fields = {}
+    for (const name in entry) {
+      const value = entry[name]
+      if (name !== 'tags' && isContainer(value)) roots.push({ container: value, path: speak(name), count: 0 })
+      else if (typeof value === 'string' && !NEVER.has(name)) strings[name] = value
+    }
+    const levels = membersByDepth(roots, gathering)
+    const parent: Parent = { container: entry, path: '', count: Number.POSITIVE_INFINITY }
+    const top = Object.entries(strings).map(([key, text]) => ({
+      parent,
+      key,
+      text: String(text),
+      bytes: jsonBytes(String(text))
+    }))
+    levels[0] = [...top, ...(levels[0] ?? [])]
+    return levels
+  }
+
+  function tagMembers(entry: Sendable): Member[] {
+    if (entry.tags === undefined) return []
+    const parent: Parent = { container: entry.tags, path: 'tags', count: entry.tags.length }
+    return entry.tags.map((text, key) => ({ parent, key, text, bytes: jsonBytes(text) }))
+  }
+
+  /** Puts a short text in the place of what is deeper than the plan allows. */
+  function flatten(container: Container, depth: number, path: string): void {
+    const keys = Array.isArray(container) ? container.keys() : Object.keys(container)
+    for (const key of keys) {
+      const value = (container as Fields)[key]
+      if (!isContainer(value)) continue
+      const below = `${path}.${typeof key === 'string' ? speak(key) : key}`
+      if (depth < maxDepth) flatten(value, depth + 1, below)
+      else {
+        ;(container as Fields)[key] = Array.isArray(value) ? '[list]' : '[object]'
+        note(below)
+      }
+    }
+  }
+
+  /** @returns the bytes still to be saved */
+  function cutMessage(entry: Sendable, need: number): number {
+    const { message } = entry
+    const bytes = message === undefined ? 0 : jsonBytes(message)
+    if (bytes <= SHORTEST_MESSAGE || need <= 0) return need
+    entry.message = cut(message!, Math.max(SHORTEST_MESSAGE, bytes - need), mask)
+    note('message')
+    return need - (bytes - jsonBytes(entry.message))
+  }
+
+  function cutStrings(strings: Member[], need: number): void {
+    if (need <= 0) return
+    const level = levelFor(strings, need)
+    for (const member of strings) {
+      if (member.bytes <= level) break
+      ;(member.parent.container as Fields)[member.key] = cut(member.text!, level, mask)
+      note(pathOf(member, speak))
+    }
+  }
+
+  /** What strings can give: bytes over what each is cut to at the least. */
+  function spare(entry: Sendable, levels: readonly Member[][]): number {
+    let sum = entry.message === undefined ? 0 : Math.max(0, jsonBytes(entry.message) - SHORTEST_MESSAGE)
+    for (const level of levels) for (const { bytes } of level) sum += Math.max(0, bytes - SHORTEST_CUT)
+    return sum
+  }
+
+  /** Takes away what is left, the least telling first, until the entry fits. */
+  function strip(entry: Sendable): void {
+    const others = Object.keys(entry).filter(name => !NEVER.has(name) && !LAST.includes(name))
+    for (const name of [...others, ...LAST]) {
+      while (entry[name] !== undefined && bytesOf(entry) > maxLogBytes) {
+        note(speak(name))
+        if (name === 'tags' && entry.tags!.length > 1) entry.tags!.pop()
+        else if (name === 'actor' && entry.actor!.id !== undefined) break
+        else delete entry[name]
+      }
+    }
+  }
+
+  function refuse(entry: Sendable): undefined {
+    const sizes: [string, number][] = [
+      ['action', entry.action.length],
+      ['clientTimestamp', entry.clientTimestamp.length],
+      ['actor.id', JSON.stringify(entry.actor?.id ?? '').length]
+    ]
+    const [field] = sizes.reduce((most, next) => (next[1] > most[1] ? next : most))
+    fault(field, `must be shorter: the entry has at most ${maxLogBytes} bytes, and nothing else is left to cut`)
+    return undefined
+  }
+
+  return function trim(entry: Sendable, before: number, tooDeep: boolean): string | undefined {
+    if (entry.tags !== undefined && entry.tags.length > maxTags) {
+      entry.tags = entry.tags.slice(0, maxTags)
+      note('tags')
+    }
+    if (tooDeep) {
+      for (const name in entry) if (name !== 'tags' && isContainer(entry[name])) flatten(entry[name], 1, speak(name))
+    }
+    entry.metadata = { ...entry.metadata, _trimmed: before }
+    if (bytesOf(entry) > maxLogBytes) {
+      // First what must go altogether, so that what stays is cut no more than it must be.
+      const all = members(entry)
+      prune(all, bytesOf(entry) - maxLogBytes - spare(entry, [...all, tagMembers(entry)]), note)
+      const need = cutMessage(entry, bytesOf(entry) - maxLogBytes)
+      cutStrings(longStrings([...members(entry), tagMembers(entry)]), need)
+      strip(entry)
+    }
+    const json = JSON.stringify(entry)
+    return Buffer.byteLength(json) <= maxLogBytes ? json : refuse(entry)
+  }
+}
+
+/** What is never cut or taken away, besides `actor.id`; and `message`, which has its own turn. */
+const NEVER: ReadonlySet<string> = new Set(['action', 'level', 'clientTimestamp', 'environment', 'message', 'metadata'])
+/** The order in which the last of an entry goes. */
+const LAST = ['tags', 'target', 'actor', 'context', 'message']
