@@ -127,8 +127,9 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
 
   app.addHook('onRequest', (request, reply, done) => {
     const { raw, headers } = request
-    if (FORWARDING.some(name => headers[name] !== undefined) && request.ip === raw.socket.remoteAddress) {
-      options.onUntrustedForwarding(clientAddress(undefined, request.ip))
+    // of a trusted proxy `ips` has the client's address besides the proxy's own, even where the two are the same
+    if (FORWARDING.some(name => headers[name] !== undefined) && (request.ips?.length ?? 1) < 2) {
+      options.onUntrustedForwarding(clientAddress(undefined, raw.socket.remoteAddress))
     }
     const address = clientAddress(request.ip, raw.socket.remoteAddress)
     request.visit = {

@@ -34,7 +34,7 @@ export interface DirectOptions {
 export async function direct(app: FastifyInstance, options: DirectOptions): Promise<void> {
   const { client, entries, onSettled, nothingToSend, now = Date.now } = options
   const base = new URL(options.baseUrl)
-  const root = base.pathname.replace(/\/$/, '')
+  const root = base.pathname.replace(/\/+$/, '')
   const addresses = { logs: `${root}/logs`, bulk: `${root}/logs/bulk` }
   let limited: { until: number; error: (retryAfter: number) => HttpError } | undefined
 

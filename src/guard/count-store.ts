@@ -23,12 +23,8 @@ export class CountStore implements FastifyRateLimitStore {
     this.#maxKeys = maxKeys
   }
 
-  incr(
-    key: string,
-    done: (error: Error | null, result?: { current: number; ttl: number }) => void,
-    window = 0,
-    max = 0
-  ): void {
+  /** Counts one. @returns how many there are in the key's window, and the ms that are left of it */
+  count(key: string, window: number, max: number): { current: number; ttl: number } {
     const now = this.#now()
     let count = this.#counts.get(key)
     if (count === undefined) {
@@ -44,7 +40,17 @@ export class CountStore implements FastifyRateLimitStore {
     } else {
       count.current += 1
     }
-    done(null, { current: count.current, ttl: count.endsAt - now })
+    return { current: count.current, ttl: count.endsAt - now }
+  }
+
+  /** As the plugin asks for it. */
+  incr(
+    key: string,
+    done: (error: Error | null, result?: { current: number; ttl: number }) => void,
+    window = 0,
+    max = 0
+  ): void {
+    done(null, this.count(key, window, max))
   }
 
   /** Each limit counts for itself: a limiter made by `createRateLimit` asks for its own store by this. */

@@ -38,8 +38,8 @@ export interface Sender {
 export interface Limits {
   /** Counts one request of the sender's address; null where that limit is off. */
   address(request: FastifyRequest): Promise<Standing | null>
-  /** Counts one request of the user, or of the address where there is no session. */
-  request(request: FastifyRequest): Promise<Standing | null>
+  /** Counts one request of the user, or of the address where there is no session. Without a promise where it can be. */
+  request(sender: Sender): Standing | null | Promise<Standing | null>
   /**
    * Counts `entries` of the sender, all or none: a refused request takes nothing of what is left.
    * @throws HttpError `VALIDATION_BULK_LIMIT_EXCEEDED` for more than a whole window allows: waiting would never help
@@ -63,8 +63,9 @@ export function limitHeaders(standing: Standing): Record<string, number> {
 }
 
 /**
- * The limits of one process, counted in its memory. Requests by @fastify/rate-limit over a store that an attacker
- * cannot make forget; entries, which weigh by their number, by rate-limiter-flexible.
+ * The limits of one process, counted in its memory: addresses by @fastify/rate-limit over a store that an attacker
+ * cannot make forget, users over such a store of their own; entries, which weigh by their number, by
+ * rate-limiter-flexible.
  * @param sender reads who a request counts for
  */
 export async function createLocalLimits(
@@ -85,12 +86,23 @@ export async function createLocalLimits(
     return { limit, remaining, reset: Math.ceil((now() + ttl) / 1000), retryAfter: seconds, exceeded }
   }
 
-  function requestLimit(max: number, key: (request: FastifyRequest) => string) {
+  function addressLimit(max: number) {
     if (max === 0) return async () => null
-    const check = app.createRateLimit({ max, timeWindow: settings.window, keyGenerator: key })
+    const keyGenerator = (request: FastifyRequest) => sender(request).addressKey
+    const check = app.createRateLimit({ max, timeWindow: settings.window, keyGenerator })
     return async (request: FastifyRequest): Promise<Standing | null> => {
       const state = await check(request)
       return state.isAllowed ? null : standing(max, state.remaining, state.ttl, state.isExceeded)
+    }
+  }
+
+  function requestLimit(max: number) {
+    if (max === 0) return () => null
+    // the plugin's limiter costs four promises a request; who the sender is needs none, and neither does the store
+    const counts = new Counts()
+    return (key: string): Standing => {
+      const { current, ttl } = counts.count(key, settings.window, max)
+      return standing(max, Math.max(0, max - current), ttl, current > max)
     }
   }
 
@@ -114,13 +126,13 @@ export async function createLocalLimits(
     }
   }
 
-  const userRequests = requestLimit(settings.userRequests, request => sender(request).userId!)
-  const anonymousRequests = requestLimit(settings.anonymousRequests, request => sender(request).addressKey)
+  const userRequests = requestLimit(settings.userRequests)
+  const anonymousRequests = requestLimit(settings.anonymousRequests)
   const userEntries = entryLimit(settings.userEntries)
   const anonymousEntries = entryLimit(settings.anonymousEntries)
   return {
-    address: requestLimit(settings.address, request => sender(request).addressKey),
-    request: request => (sender(request).userId === undefined ? anonymousRequests(request) : userRequests(request)),
+    address: addressLimit(settings.address),
+    request: ({ userId, addressKey }) => (userId === undefined ? anonymousRequests(addressKey) : userRequests(userId)),
     entries: ({ userId, addressKey }, entries) =>
       userId === undefined ? anonymousEntries(addressKey, entries) : userEntries(userId, entries)
   }

@@ -98,7 +98,7 @@ export function ours(delivery: 'direct' | 'pooled' | 'queued', env: Record<strin
         LOGTRAIL_API_KEY: KEY,
         LOGTRAIL_URL: `http://127.0.0.1:${upstream}/api/v1/workspace`,
         LOGTRAIL_PLAN: 'professional',
-        LOGTRAIL_REQUESTS_PER_MINUTE: '10000000',
+        LOGTRAIL_REQUESTS_PER_MINUTE: '1000000',
         SESSION_MODE: 'jwt',
         SESSION_JWT_SECRET: SECRET,
         RATE_LIMIT_IP_MAX: '1000000000',
