@@ -107,7 +107,7 @@ export function createDelivery(
       else if (status === 400 && (good.length < batch.length || !batch[0])) {
         if (good[0]) await send(good, owner)
       } else if (half && (status === 413 || /BULK_LIMIT/.test(said?.error_code ?? ''))) {
-        limit = half
+        if (status === 400) limit = half
         await send(batch.slice(0, half), owner)
         await send(batch.slice(half), owner)
       } else {

@@ -26,10 +26,12 @@ export interface App {
 
 export async function startApp(t: Test): Promise<App> {
   const standIn = await startStandIn()
-  t.teardown(() => standIn.close())
   standIn.pages['/'] = appPage()
   const browser = await launch()
-  t.teardown(() => browser.close())
+  t.teardown(async () => {
+    await browser.close()
+    await standIn.close()
+  })
   return {
     standIn,
     browser,
