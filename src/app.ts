@@ -1,35 +1,25 @@
 import { readFileSync } from 'node:fs'
 import { BlockList, isIPv6 } from 'node:net'
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger } from 'fastify'
 import type { DestinationStream } from 'pino'
 import { createAdminListener } from './admin/listener.js'
 import { createLogger } from './admin/logger.js'
-import { createMetrics, type Metrics } from './admin/metrics.js'
+import { createMetrics } from './admin/metrics.js'
 import { createMonitor } from './admin/monitor.js'
 import { degradedChecks, type Phase, type ReadinessSource } from './admin/readiness.js'
 import { createRequestLog } from './admin/request-log.js'
+import { createLine, deliverBy, deliverDirect, type Line, queueReading } from './app/delivery.js'
+import { keyPolicyOf, rulesOf } from './app/rules.js'
+import { createSessions } from './app/sessions.js'
 import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
-import { type Budget, createBudget } from './delivery/budget.js'
-import { systemClock } from './delivery/clock.js'
-import type { Delivery, DeliveryOptions } from './delivery/delivery.js'
-import { direct } from './delivery/direct.js'
-import { createPooled } from './delivery/pooled.js'
-import { createQueued } from './delivery/queued.js'
-import { deliveryRoutes } from './delivery/routes.js'
 import { createReader } from './entry/reader.js'
 import { createDrain } from './guard/drain.js'
 import { createLocalLimits } from './guard/limits.js'
-import { createLogtrailClient, type LogtrailClient } from './logtrail/client.js'
-import { parseKey } from './logtrail/key.js'
+import { createLogtrailClient } from './logtrail/client.js'
 import { watchKeyFile } from './logtrail/key-file.js'
-import { createKeyring, type Keyring } from './logtrail/keyring.js'
-import { createDiskOutbox } from './outbox/disk.js'
-import { createMemoryOutbox } from './outbox/memory.js'
-import type { Outbox } from './outbox/outbox.js'
+import { createKeyring } from './logtrail/keyring.js'
 import { createPublicListener } from './public.js'
-import { createJwtSessions } from './session/jwt-sessions.js'
-import { createNoSessions, type SessionSource } from './session/session.js'
 import { createSessionTagger } from './session/tag.js'
 
 /** The composition root: makes every room from the configuration, hands each the few values it needs, and ends them. */
@@ -56,8 +46,6 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const USER_AGENT = `logtrail-bff/${version}`
 /** Of the time to drain, the last part is kept for answering 503 to whoever still waits. */
 const LAST_WORDS_MS = 500
-/** Of one bulk request to Logtrail, which names no limit of its own. */
-const MAX_BODY = 4 * 1024 * 1024
 
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   const keyring = createKeyring(config.LOGTRAIL_API_KEY)
@@ -69,7 +57,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   })
   let phase: Phase = 'starting'
 
-  const sessions = createSessions(config, message => {
+  const sessions = createSessions(config, USER_AGENT, message => {
     if (message === undefined) log.info('sessions can be checked again')
     else log.error({ reason: message }, 'sessions cannot be checked: requests are answered 503')
   })
@@ -222,181 +210,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   } catch (error) {
     await close()
     throw error
-  }
-}
-
-function deliverDirect(
-  app: FastifyInstance,
-  read: (request: FastifyRequest) => Promise<void>,
-  config: Config,
-  client: LogtrailClient,
-  metrics: Metrics
-): Promise<void> {
-  return direct(app, {
-    client,
-    baseUrl: config.LOGTRAIL_URL,
-    read,
-    entries: request => request.visit.reading!.entries,
-    onSettled: (request, delivered) =>
-      metrics.entries(delivered ? 'delivered' : 'rejected', request.visit.reading!.entries.length),
-    nothingToSend: (request, reply) => reply.code(201).send({ accepted: request.visit.reading!.received })
-  })
-}
-
-/** How entries leave that are not sent one for one. */
-interface Line {
-  delivery: Delivery
-  outbox: Outbox
-  budget: Budget
-}
-
-function createLine(
-  config: Config,
-  client: LogtrailClient,
-  keyring: Keyring,
-  metrics: Metrics,
-  log: FastifyBaseLogger
-): Line {
-  const budget = createBudget({ requestsPerMinute: config.LOGTRAIL_REQUESTS_PER_MINUTE, clock: systemClock })
-  const common: DeliveryOptions = {
-    client,
-    budget,
-    clock: systemClock,
-    keyring,
-    maxBatch: config.LOGTRAIL_MAX_BATCH,
-    maxBytes: Math.min(MAX_BODY, config.LOGTRAIL_MAX_BATCH * (config.LOGTRAIL_MAX_LOG_BYTES + 1) + 1),
-    maxWait: config.BATCH_MAX_WAIT,
-    onState(degraded, cause) {
-      if (degraded === null) log.info('entries go to Logtrail again')
-      else log.error({ degraded, err: cause }, 'entries do not go to Logtrail at the moment')
-    },
-    onFault: error => log.warn({ err: error }, 'a request to Logtrail failed')
-  }
-  if (config.DELIVERY === 'pooled') {
-    const outbox = createMemoryOutbox({ maxEntries: config.POOL_MAX_PENDING })
-    const onSettled = (delivered: number, rejected: number) => {
-      metrics.entries('delivered', delivered)
-      metrics.entries('rejected', rejected)
-    }
-    return { outbox, budget, delivery: createPooled({ ...common, outbox, timeout: config.POOL_TIMEOUT, onSettled }) }
-  }
-  const outbox = createDiskOutbox({
-    path: config.QUEUE_PATH,
-    maxBytes: config.QUEUE_MAX_BYTES,
-    report: ({ kind, message, setAside }) =>
-      kind === 'writable' ? log.info(message) : log.error({ kind, set_aside: setAside }, message)
-  })
-  const delivery = createQueued({
-    ...common,
-    outbox,
-    maxAge: config.QUEUE_MAX_AGE,
-    onDelivered: entries => metrics.entries('delivered', entries),
-    onBuried(entries, code) {
-      metrics.entries('dead_letter', entries)
-      log.error({ entries, code }, 'entries became dead letters: see `logtrail-bff dead-letters list`')
-    }
-  })
-  return { outbox, budget, delivery }
-}
-
-function deliverBy(
-  delivery: Delivery,
-  app: FastifyInstance,
-  read: (request: FastifyRequest) => Promise<void>,
-  config: Config,
-  metrics: Metrics
-): void {
-  const queued = config.DELIVERY === 'queued'
-  deliveryRoutes(app, {
-    delivery: queued ? keepingBooks(delivery, metrics) : delivery,
-    read,
-    toDeliver({ visit, routeOptions }) {
-      const { userId, addressKey } = visit.sender
-      return {
-        user: userId === undefined ? `a:${addressKey}` : `u:${userId}`,
-        entries: visit.reading!.entries,
-        bulk: routeOptions.url?.endsWith('/bulk') === true
-      }
-    },
-    status: queued ? 202 : 201,
-    onReceipt: ({ visit }, receipt) => ({ ...receipt, accepted: receipt.accepted + visit.reading!.filtered })
-  })
-}
-
-/** What is stored is `queued`; what could not be stored is refused, and so `rejected`. */
-function keepingBooks(delivery: Delivery, metrics: Metrics): Pick<Delivery, 'deliver'> {
-  return {
-    async deliver(request) {
-      try {
-        const receipt = await delivery.deliver(request)
-        metrics.entries('queued', request.entries.length)
-        return receipt
-      } catch (error) {
-        metrics.entries('rejected', request.entries.length)
-        throw error
-      }
-    }
-  }
-}
-
-function queueReading(outbox: Outbox | undefined): { entries: number; bytes: number; oldestAgeSeconds: number } {
-  const { waiting = 0, bytes = 0, oldest } = outbox?.stats() ?? {}
-  const age = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
-  return { entries: waiting, bytes, oldestAgeSeconds: age }
-}
-
-function createSessions(config: Config, onFault: (message: string | undefined) => void): SessionSource {
-  if (config.SESSION_MODE === 'none') return createNoSessions()
-  const key = config.SESSION_JWT_SECRET
-    ? { secret: config.SESSION_JWT_SECRET }
-    : config.SESSION_JWT_PUBLIC_KEY
-      ? { publicKey: config.SESSION_JWT_PUBLIC_KEY }
-      : { jwksUrl: config.SESSION_JWKS_URL! }
-  return createJwtSessions({
-    cookie: config.SESSION_COOKIE,
-    userClaim: config.SESSION_USER_CLAIM,
-    key,
-    algorithms: listed(config.SESSION_JWT_ALGORITHMS),
-    issuer: listed(config.SESSION_JWT_ISSUER),
-    audience: listed(config.SESSION_JWT_AUDIENCE),
-    clockSkewMs: config.SESSION_JWT_CLOCK_SKEW,
-    userAgent: USER_AGENT,
-    onFault
-  })
-}
-
-/** An empty list is one that was not set. */
-function listed(values: readonly string[]): readonly string[] | undefined {
-  return values.length === 0 ? undefined : values
-}
-
-function rulesOf(config: Config): Parameters<typeof createReader>[0] {
-  const split = config.RATE_LIMIT_LOGS_MAX === 0 ? Number.POSITIVE_INFINITY : config.RATE_LIMIT_LOGS_MAX
-  return {
-    limits: {
-      maxLogBytes: config.LOGTRAIL_MAX_LOG_BYTES,
-      maxBatch: config.LOGTRAIL_MAX_BATCH,
-      maxDepth: config.LOGTRAIL_MAX_DEPTH,
-      maxTags: config.LOGTRAIL_MAX_TAGS
-    },
-    maxEntries: config.DELIVERY === 'direct' ? config.LOGTRAIL_MAX_BATCH : split,
-    environment: config.LOGTRAIL_ENVIRONMENT ?? parseKey(config.LOGTRAIL_API_KEY[0]!).environment,
-    stampActor: config.STAMP_ACTOR,
-    stampContext: config.STAMP_CONTEXT,
-    minLevel: config.MIN_LEVEL,
-    redactFields: config.REDACT_FIELDS,
-    redactPatterns: config.REDACT_PATTERNS,
-    allowFields: config.ALLOW_FIELDS,
-    dropFields: config.DROP_FIELDS,
-    oversize: config.OVERSIZE
-  }
-}
-
-function keyPolicyOf(config: Config) {
-  return {
-    environment: config.LOGTRAIL_ENVIRONMENT,
-    allowReadWrite: config.LOGTRAIL_ALLOW_READ_WRITE_KEY,
-    nodeEnv: process.env.NODE_ENV
   }
 }
 

@@ -1,0 +1,138 @@
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import type { Metrics } from '../admin/metrics.js'
+import type { Config } from '../config.js'
+import { type Budget, createBudget } from '../delivery/budget.js'
+import { systemClock } from '../delivery/clock.js'
+import type { Delivery, DeliveryOptions } from '../delivery/delivery.js'
+import { direct } from '../delivery/direct.js'
+import { createPooled } from '../delivery/pooled.js'
+import { createQueued } from '../delivery/queued.js'
+import { deliveryRoutes } from '../delivery/routes.js'
+import type { LogtrailClient } from '../logtrail/client.js'
+import type { Keyring } from '../logtrail/keyring.js'
+import { createDiskOutbox } from '../outbox/disk.js'
+import { createMemoryOutbox } from '../outbox/memory.js'
+import type { Outbox } from '../outbox/outbox.js'
+
+/** Of one bulk request to Logtrail, which names no limit of its own. */
+const MAX_BODY = 4 * 1024 * 1024
+
+/** How entries leave that are not sent one for one. */
+export interface Line {
+  delivery: Delivery
+  outbox: Outbox
+  budget: Budget
+}
+
+export function createLine(
+  config: Config,
+  client: LogtrailClient,
+  keyring: Keyring,
+  metrics: Metrics,
+  log: FastifyBaseLogger
+): Line {
+  const budget = createBudget({ requestsPerMinute: config.LOGTRAIL_REQUESTS_PER_MINUTE, clock: systemClock })
+  const common: DeliveryOptions = {
+    client,
+    budget,
+    clock: systemClock,
+    keyring,
+    maxBatch: config.LOGTRAIL_MAX_BATCH,
+    maxBytes: Math.min(MAX_BODY, config.LOGTRAIL_MAX_BATCH * (config.LOGTRAIL_MAX_LOG_BYTES + 1) + 1),
+    maxWait: config.BATCH_MAX_WAIT,
+    onState(degraded, cause) {
+      if (degraded === null) log.info('entries go to Logtrail again')
+      else log.error({ degraded, err: cause }, 'entries do not go to Logtrail at the moment')
+    },
+    onFault: error => log.warn({ err: error }, 'a request to Logtrail failed')
+  }
+  if (config.DELIVERY === 'pooled') {
+    const outbox = createMemoryOutbox({ maxEntries: config.POOL_MAX_PENDING })
+    const onSettled = (delivered: number, rejected: number) => {
+      metrics.entries('delivered', delivered)
+      metrics.entries('rejected', rejected)
+    }
+    return { outbox, budget, delivery: createPooled({ ...common, outbox, timeout: config.POOL_TIMEOUT, onSettled }) }
+  }
+  const outbox = createDiskOutbox({
+    path: config.QUEUE_PATH,
+    maxBytes: config.QUEUE_MAX_BYTES,
+    report: ({ kind, message, setAside }) =>
+      kind === 'writable' ? log.info(message) : log.error({ kind, set_aside: setAside }, message)
+  })
+  const delivery = createQueued({
+    ...common,
+    outbox,
+    maxAge: config.QUEUE_MAX_AGE,
+    onDelivered: entries => metrics.entries('delivered', entries),
+    onBuried(entries, code) {
+      metrics.entries('dead_letter', entries)
+      log.error({ entries, code }, 'entries became dead letters: see `logtrail-bff dead-letters list`')
+    }
+  })
+  return { outbox, budget, delivery }
+}
+
+export function deliverBy(
+  delivery: Delivery,
+  app: FastifyInstance,
+  read: (request: FastifyRequest) => Promise<void>,
+  config: Config,
+  metrics: Metrics
+): void {
+  const queued = config.DELIVERY === 'queued'
+  deliveryRoutes(app, {
+    delivery: queued ? keepingBooks(delivery, metrics) : delivery,
+    read,
+    toDeliver({ visit, routeOptions }) {
+      const { userId, addressKey } = visit.sender
+      return {
+        user: userId === undefined ? `a:${addressKey}` : `u:${userId}`,
+        entries: visit.reading!.entries,
+        bulk: routeOptions.url?.endsWith('/bulk') === true
+      }
+    },
+    status: queued ? 202 : 201,
+    onReceipt: ({ visit }, receipt) => ({ ...receipt, accepted: receipt.accepted + visit.reading!.filtered })
+  })
+}
+
+/** What is stored is `queued`; what could not be stored is refused, and so `rejected`. */
+function keepingBooks(delivery: Delivery, metrics: Metrics): Pick<Delivery, 'deliver'> {
+  return {
+    async deliver(request) {
+      try {
+        const receipt = await delivery.deliver(request)
+        metrics.entries('queued', request.entries.length)
+        return receipt
+      } catch (error) {
+        metrics.entries('rejected', request.entries.length)
+        throw error
+      }
+    }
+  }
+}
+
+export function queueReading(outbox: Outbox | undefined): { entries: number; bytes: number; oldestAgeSeconds: number } {
+  const { waiting = 0, bytes = 0, oldest } = outbox?.stats() ?? {}
+  const age = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
+  return { entries: waiting, bytes, oldestAgeSeconds: age }
+}
+
+export function deliverDirect(
+  app: FastifyInstance,
+  read: (request: FastifyRequest) => Promise<void>,
+  config: Config,
+  client: LogtrailClient,
+  metrics: Metrics
+): Promise<void> {
+  return direct(app, {
+    client,
+    baseUrl: config.LOGTRAIL_URL,
+    read,
+    entries: request => request.visit.reading!.entries,
+    onSettled: (request, delivered) =>
+      metrics.entries(delivered ? 'delivered' : 'rejected', request.visit.reading!.entries.length),
+    nothingToSend: (request, reply) => reply.code(201).send({ accepted: request.visit.reading!.received })
+  })
+}

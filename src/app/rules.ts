@@ -1,0 +1,35 @@
+import type { Config } from '../config.js'
+import type { Rules } from '../entry/rules.js'
+import { type KeyPolicy, parseKey } from '../logtrail/key.js'
+
+/** How entries are treated. */
+export function rulesOf(config: Config): Rules {
+  const split = config.RATE_LIMIT_LOGS_MAX === 0 ? Number.POSITIVE_INFINITY : config.RATE_LIMIT_LOGS_MAX
+  return {
+    limits: {
+      maxLogBytes: config.LOGTRAIL_MAX_LOG_BYTES,
+      maxBatch: config.LOGTRAIL_MAX_BATCH,
+      maxDepth: config.LOGTRAIL_MAX_DEPTH,
+      maxTags: config.LOGTRAIL_MAX_TAGS
+    },
+    maxEntries: config.DELIVERY === 'direct' ? config.LOGTRAIL_MAX_BATCH : split,
+    environment: config.LOGTRAIL_ENVIRONMENT ?? parseKey(config.LOGTRAIL_API_KEY[0]!).environment,
+    stampActor: config.STAMP_ACTOR,
+    stampContext: config.STAMP_CONTEXT,
+    minLevel: config.MIN_LEVEL,
+    redactFields: config.REDACT_FIELDS,
+    redactPatterns: config.REDACT_PATTERNS,
+    allowFields: config.ALLOW_FIELDS,
+    dropFields: config.DROP_FIELDS,
+    oversize: config.OVERSIZE
+  }
+}
+
+/** What a key must be, also one that comes later by the key file. */
+export function keyPolicyOf(config: Config): KeyPolicy {
+  return {
+    environment: config.LOGTRAIL_ENVIRONMENT,
+    allowReadWrite: config.LOGTRAIL_ALLOW_READ_WRITE_KEY,
+    nodeEnv: config.nodeEnv
+  }
+}
