@@ -1,0 +1,93 @@
+import t from 'tap'
+import { CountStore } from '../../src/guard/count-store.js'
+
+const WINDOW = 60_000
+const MAX = 3
+
+/** As @fastify/rate-limit asks. */
+function ask(store: CountStore, key: string, max = MAX): { current: number; ttl: number } {
+  let answer: { current: number; ttl: number } | undefined
+  store.incr(
+    key,
+    (error, result) => {
+      if (error) throw error
+      answer = result
+    },
+    WINDOW,
+    max
+  )
+  return answer!
+}
+
+t.test('counts by fixed windows that begin with the first request', async t => {
+  let now = 1000
+  const store = new CountStore(() => now)
+  t.same(ask(store, 'a'), { current: 1, ttl: WINDOW })
+  now += 100
+  t.same(ask(store, 'a'), { current: 2, ttl: WINDOW - 100 })
+  t.same(ask(store, 'b'), { current: 1, ttl: WINDOW })
+  now += WINDOW - 101
+  t.same(ask(store, 'a'), { current: 3, ttl: 1 })
+  now += 1
+  t.same(ask(store, 'a'), { current: 1, ttl: WINDOW }, 'a window over begins anew')
+  t.equal(store.size, 2)
+})
+
+t.test('by the clock of the machine where none is given', async t => {
+  const store = new CountStore()
+  t.same(ask(store, 'a').current, 1)
+  t.same(ask(store, 'a').current, 2)
+})
+
+t.test('asked without a window, nothing breaks', async t => {
+  const store = new CountStore()
+  store.incr('a', (_error, result) => t.same(result, { current: 1, ttl: 0 }))
+})
+
+t.test('a child counts for itself, by the same clock and bound', async t => {
+  let now = 0
+  const store = new CountStore(() => now, 10)
+  ask(store, 'a')
+  const child = store.child()
+  t.equal(ask(child, 'a').current, 1)
+  t.equal(ask(store, 'a').current, 2)
+  now += WINDOW
+  t.equal(ask(child, 'a').current, 1)
+  for (let n = 0; n < 50; n++) ask(child, `other${n}`)
+  t.ok(child.size <= 10)
+})
+
+t.test('address churn never resets an offender', async t => {
+  const now = 0
+  const store = new CountStore(() => now, 1000)
+  for (let n = 0; n < MAX + 1; n++) ask(store, 'offender')
+  for (let n = 0; n < 20_000; n++) ask(store, `churn${n}`)
+  t.ok(store.size <= 1000, 'and memory stays bounded')
+  t.equal(ask(store, 'offender').current, MAX + 2)
+})
+
+t.test('what has ended is forgotten first, then those within their limit, offenders last', async t => {
+  let now = 0
+  const store = new CountStore(() => now, 10)
+  for (let n = 0; n < 3; n++) ask(store, `ended${n}`)
+  now += WINDOW
+  for (let n = 0; n < 7; n++) ask(store, `kept${n}`)
+  ask(store, 'new')
+  t.equal(store.size, 10)
+  for (let n = 0; n < 7; n++)
+    t.equal(ask(store, `kept${n}`).current, 2, 'who is within a window stays, if there is room')
+
+  const full = new CountStore(() => now, 10)
+  for (let n = 0; n < 10; n++) for (let times = 0; times <= MAX; times++) ask(full, `offender${n}`)
+  ask(full, 'new')
+  t.equal(full.size, 10, 'with nothing but offenders, the one whose window ends first goes')
+  t.equal(ask(full, 'offender9').current, MAX + 2)
+})
+
+t.test('a flood of new keys costs one sweep in many', async t => {
+  const store = new CountStore(() => 0, 20_000)
+  const started = process.cpuUsage()
+  for (let n = 0; n < 200_000; n++) ask(store, `k${n}`)
+  const { user } = process.cpuUsage(started)
+  t.ok(user < 5_000_000, `took ${Math.round(user / 1000)} ms of CPU`)
+})
