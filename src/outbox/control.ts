@@ -78,11 +78,16 @@ export async function reachDeadLetters(path: string): Promise<(DeadLetters & Con
     else call?.reject(new Error(error))
   })
   connection.on('error', () => connection.destroy())
+  const gone = () => new Error('the process that holds the queue went away')
   connection.on('close', () => {
-    for (const call of waiting.splice(0)) call.reject(new Error('the process that holds the queue went away'))
+    for (const call of waiting.splice(0)) call.reject(gone())
   })
   const call = (name: string, argument: unknown) =>
     new Promise<unknown>((resolve, reject) => {
+      if (connection.closed) {
+        reject(gone())
+        return
+      }
       waiting.push({ resolve, reject })
       connection.write(`${JSON.stringify({ call: name, argument })}\n`)
     })

@@ -3,15 +3,15 @@
  * there is room again all goes on without a restart. Twice: with a real full file system where this process may mount one,
  * and with a limit on the size of files, which every process may set for itself.
  */
-import { execFileSync } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
-import { rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createDiskOutbox } from '../../src/outbox/disk.js'
 import type { OutboxEvent } from '../../src/outbox/engine.js'
 import { entry } from './behaviour.js'
 import { folder } from './folder.js'
+import { limitFileSize, mountTmpfs } from './full-disk.js'
 
 interface Way {
   name: string
@@ -23,12 +23,7 @@ const fullFileSystem: Way = {
   name: 'no space left on device',
   prepare(t) {
     const path = folder(t)
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', path], { stdio: 'ignore' })
-    } catch {
-      return 'may not mount a file system'
-    }
-    t.after(() => execFileSync('umount', ['-l', path]))
+    if (!mountTmpfs(t, path, 'size=16m')) return 'may not mount a file system'
     writeFileSync(join(path, 'ballast'), Buffer.alloc(13 * 1024 * 1024))
     return { path, makeRoom: () => rmSync(join(path, 'ballast')) }
   }
@@ -37,17 +32,8 @@ const fullFileSystem: Way = {
 const limitedFiles: Way = {
   name: 'file too large',
   prepare(t) {
-    const limit = (bytes: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`])
-    try {
-      limit(String(1024 * 1024))
-    } catch {
-      return 'there is no prlimit'
-    }
-    // The default of this signal is to end the process.
-    process.on('SIGXFSZ', () => {})
-    const makeRoom = () => void limit('unlimited')
-    t.after(makeRoom)
-    return { path: folder(t), makeRoom }
+    const makeRoom = limitFileSize(t, 1024 * 1024)
+    return makeRoom ? { path: folder(t), makeRoom } : 'there is no prlimit'
   }
 }
 
@@ -175,4 +161,63 @@ t.test('stopped while it cannot be written', async t => {
   const again = createDiskOutbox({ path, maxBytes: 1e9 })
   t.match(await again.start(), { inherited: 1 }, 'what was delivered and could not be deleted comes again')
   await again.stop()
+})
+
+t.test('found damaged when it is opened again', async t => {
+  const prepared = limitedFiles.prepare(t)
+  if (typeof prepared === 'string') return void t.plan(0, prepared)
+  const { path, makeRoom } = prepared
+  const events = new EventEmitter()
+  const options = { path, maxBytes: 1e9, reopenAfter: { first: 5, longest: 20 } }
+  const outbox = createDiskOutbox({ ...options, report: event => events.emit(event.kind, event) })
+  await outbox.start()
+  await outbox.append([entry('u:ann', 1)])
+  await t.rejects(outbox.append([entry('u:bob', 'x'.repeat(2_000_000))]), { code: 'QUEUE_FULL' })
+  const store = join(path, 'store')
+  writeFileSync(join(store, readdirSync(store).filter(name => name.startsWith('MANIFEST'))[0] as string), 'garbage')
+  const seen = Promise.all([once(events, 'damaged'), once(events, 'writable')])
+  makeRoom()
+  const [[damaged]] = await seen
+  t.match(damaged, { message: /repaired/, setAside: /damaged-/ })
+  t.match(outbox.stats(), { writable: true, waiting: 1 })
+  t.equal((await outbox.claim(ALL)).length, 1)
+  await outbox.stop()
+})
+
+t.test('while it is being opened again nothing is claimed, and nothing is lost', async t => {
+  const prepared = limitedFiles.prepare(t)
+  if (typeof prepared === 'string') return void t.plan(0, prepared)
+  const { path, makeRoom } = prepared
+  const events = new EventEmitter()
+  const options = { path, maxBytes: 1e9, reopenAfter: { first: 5, longest: 20 } }
+  const outbox = createDiskOutbox({ ...options, report: event => events.emit(event.kind, event) })
+  await outbox.start()
+  await outbox.append([1, 2, 3].map(n => entry('u:ann', n)))
+  const [held] = await outbox.claim({ entries: 1, bytes: 1e6 })
+  outbox.release([held?.id as number])
+  await t.rejects(outbox.append([entry('u:bob', 'x'.repeat(2_000_000))]), { code: 'QUEUE_FULL' })
+  const writable = once(events, 'writable')
+  makeRoom()
+  let again = false
+  const faults = new Set<string>()
+  void writable.then(() => {
+    again = true
+  })
+  let [most, nothing] = [0, 0]
+  while (!again) {
+    const claimed = await outbox.claim(ALL)
+    if (claimed.length === 0) nothing++
+    most = Math.max(most, claimed.length)
+    if (claimed.length > 0 && outbox.stats().writable === false) {
+      await outbox.bury([{ id: claimed[0]?.id as number, reason }]).catch(error => faults.add(error.code))
+    }
+    outbox.release(claimed.map(({ id }) => id))
+    await outbox.deadLetters.list().catch(error => faults.add(error.message))
+    await new Promise(setImmediate)
+  }
+  t.ok(nothing > 0 && most > 0, `${nothing} claims found nothing, others ${most} entries`)
+  t.same([...faults].sort(), ['QUEUE_FULL', 'the queue cannot be read at the moment'])
+  t.equal((await outbox.claim(ALL)).length, outbox.stats().waiting)
+  t.equal(outbox.stats().waiting + outbox.stats().deadLetters, 3)
+  await outbox.stop()
 })
