@@ -7,7 +7,7 @@ const MAX_KINDS = 50
 /** What an entry says of anything that was thrown. */
 // biome-ignore lint/suspicious/noExplicitAny: anything can be thrown
 export const asFields = (error: any) => ({
-  message: String(error?.message ?? error),
+  message: plain(String(error?.message ?? error)) as string,
   metadata: { error: plain(error), count: 1 }
 })
 
