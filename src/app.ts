@@ -57,10 +57,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   })
   let phase: Phase = 'starting'
 
-  const sessions = createSessions(config, USER_AGENT, message => {
-    if (message === undefined) log.info('sessions can be checked again')
-    else log.error({ reason: message }, 'sessions cannot be checked: requests are answered 503')
-  })
+  const sessions = createSessions(config, USER_AGENT, log)
   const monitor = createMonitor({ session: () => sessions.check() })
   let line: Line | undefined
   const source: ReadinessSource = {
@@ -139,7 +136,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     isSpared: createAddressList(config.RATE_LIMIT_ALLOWLIST),
     sessions,
     anonymous: config.ANONYMOUS === 'allow' || config.SESSION_MODE === 'none',
-    tag: createSessionTagger(config.SESSION_JWT_SECRET ?? config.LOGTRAIL_API_KEY[0]!),
+    tag: createSessionTagger(config.SESSION_JWT_SECRET ?? config.SESSION_SECRET.at(-1) ?? config.LOGTRAIL_API_KEY[0]!),
     reader: createReader(rulesOf(config)),
     createLimits: (app, sender) =>
       createLocalLimits(

@@ -1,30 +1,67 @@
+import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config.js'
+import { createForwardAuthSessions } from '../session/forward-auth-sessions.js'
 import { createJwtSessions } from '../session/jwt-sessions.js'
+import { createRedisSessions } from '../session/redis-sessions.js'
 import { createNoSessions, type SessionSource } from '../session/session.js'
+import { closeRedis, connectRedis } from './redis.js'
 
-/** The source of sessions that SESSION_MODE names. @param onFault told when it cannot answer, and (undefined) when it can again */
-export function createSessions(
-  config: Config,
-  userAgent: string,
-  onFault: (message: string | undefined) => void
-): SessionSource {
-  if (config.SESSION_MODE === 'none') return createNoSessions()
-  const key = config.SESSION_JWT_SECRET
-    ? { secret: config.SESSION_JWT_SECRET }
-    : config.SESSION_JWT_PUBLIC_KEY
-      ? { publicKey: config.SESSION_JWT_PUBLIC_KEY }
-      : { jwksUrl: config.SESSION_JWKS_URL! }
+/** The source of sessions that SESSION_MODE names. */
+export function createSessions(config: Config, userAgent: string, log: FastifyBaseLogger): SessionSource {
+  switch (config.SESSION_MODE) {
+    case 'none':
+      return createNoSessions()
+    case 'jwt':
+      return jwt(config, userAgent, log)
+    case 'forward-auth':
+      return createForwardAuthSessions({
+        url: config.SESSION_AUTH_URL!,
+        cookie: config.SESSION_COOKIE,
+        userHeader: config.SESSION_AUTH_USER_HEADER,
+        userClaim: config.SESSION_USER_CLAIM,
+        timeoutMs: config.SESSION_AUTH_TIMEOUT,
+        cacheMs: config.SESSION_AUTH_CACHE,
+        userAgent
+      })
+    case 'redis':
+      return redisStore(config, log)
+  }
+}
+
+function jwt(config: Config, userAgent: string, log: FastifyBaseLogger): SessionSource {
+  const { SESSION_JWT_SECRET: secret, SESSION_JWT_PUBLIC_KEY: publicKey, SESSION_JWKS_URL: jwksUrl } = config
   return createJwtSessions({
     cookie: config.SESSION_COOKIE,
     userClaim: config.SESSION_USER_CLAIM,
-    key,
+    key: secret ? { secret } : publicKey ? { publicKey } : { jwksUrl: jwksUrl! },
     algorithms: listed(config.SESSION_JWT_ALGORITHMS),
     issuer: listed(config.SESSION_JWT_ISSUER),
     audience: listed(config.SESSION_JWT_AUDIENCE),
     clockSkewMs: config.SESSION_JWT_CLOCK_SKEW,
     userAgent,
-    onFault
+    onFault(message) {
+      if (message === undefined) log.info('the key set of sessions can be fetched again')
+      else log.error({ reason: message }, 'the key set of sessions cannot be fetched')
+    }
   })
+}
+
+function redisStore(config: Config, log: FastifyBaseLogger): SessionSource {
+  const redis = connectRedis((config.SESSION_REDIS_URL ?? config.REDIS_URL)!, 'sessions', log)
+  const sessions = createRedisSessions({
+    redis,
+    cookie: config.SESSION_COOKIE,
+    secrets: config.SESSION_SECRET,
+    prefix: config.SESSION_REDIS_PREFIX,
+    userClaim: config.SESSION_USER_CLAIM
+  })
+  return {
+    ...sessions,
+    async close() {
+      await sessions.close()
+      closeRedis(redis)
+    }
+  }
 }
 
 /** An empty list is one that was not set. */

@@ -1,0 +1,46 @@
+import type { FastifyBaseLogger } from 'fastify'
+import { Redis } from 'ioredis'
+
+/** Longest a command may take; whoever waits for one answers without Redis after that. */
+const COMMAND_MS = 1000
+const CONNECT_MS = 2000
+const LONGEST_RECONNECT_MS = 2000
+
+/**
+ * One connection to Redis or Valkey. Commands fail at once while it is away (no offline queue: nobody waits for a Redis
+ * that is gone), and it comes back by itself. That it is away, and is back, is said once each, without its address:
+ * that holds a password.
+ * @param what it is for, in words, for the log
+ */
+export function connectRedis(url: string, what: string, log: FastifyBaseLogger): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: CONNECT_MS,
+    commandTimeout: COMMAND_MS,
+    enableReadyCheck: true,
+    retryStrategy: attempt => Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_MS),
+    // NODE_TLS_REJECT_UNAUTHORIZED=0 would turn verification off for everything that does not say so
+    ...(url.startsWith('rediss:') ? { tls: { rejectUnauthorized: true } } : {})
+  })
+  let away = false
+  const lost = (error?: Error): void => {
+    if (away) return
+    away = true
+    log.error({ code: (error as NodeJS.ErrnoException | undefined)?.code }, `Redis is away (${what})`)
+  }
+  redis.on('error', lost)
+  redis.on('close', () => lost())
+  redis.on('ready', () => {
+    if (away) log.info(`Redis is back (${what})`)
+    away = false
+  })
+  redis.on('end', () => redis.removeAllListeners())
+  return redis
+}
+
+/** Ends a connection; what is under way is given up. */
+export function closeRedis(redis: Redis): void {
+  redis.removeAllListeners('close')
+  redis.disconnect()
+}
