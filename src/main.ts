@@ -11,5 +11,5 @@ const status = await runCommand(process.argv.slice(2), {
 if (status !== undefined) {
   process.exitCode = status
   // What is said goes out first; but nothing that a failed start left open may keep the process.
-  setTimeout(() => process.exit(), 2000).unref()
+  setTimeout(process.exit, 2000).unref()
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import t from 'tap'
 import { NAMES, SCHEMA, variable } from '../../src/config/schema.js'
@@ -37,6 +38,20 @@ t.test('.env.example', async t => {
     'sets nothing but what has no default'
   )
   for (const name of NAMES) t.match(envExample(), new RegExp(`^#?${name}=`, 'm'))
+})
+
+t.test('the script that prints both', async t => {
+  const script = fileURLToPath(new URL('../../src/config/table.ts', import.meta.url))
+  for (const [args, text] of [
+    [[], configTable()],
+    [['--env'], envExample()]
+  ] as const) {
+    const out = t.capture(process.stdout, 'write', () => true)
+    t.intercept(process, 'argv', { value: ['node', script, ...args] })
+    await t.mockImport('../../src/config/table.js')
+    out.restore()
+    t.equal(out.args().join(), text)
+  }
 })
 
 t.test('the schema is left as it is by whoever reads it', async t => {

@@ -39,6 +39,26 @@ t.test('the program as a process: statuses and what it says', async t => {
   }
 })
 
+t.test('the file that is run', async t => {
+  const statusBefore = process.exitCode
+  t.teardown(() => {
+    process.exitCode = statusBefore
+  })
+  const main = async (...args: string[]) => {
+    const out = t.capture(process.stdout, 'write', () => true)
+    const err = t.capture(process.stderr, 'write', () => true)
+    const timers = t.capture(globalThis, 'setTimeout', () => ({ unref() {} }))
+    t.intercept(process, 'argv', { value: ['node', 'main.js', ...args] })
+    await t.mockImport('../../src/main.js')
+    for (const { restore } of [out, err, timers]) restore()
+    const last = timers.args().filter(([run]) => run === process.exit)
+    t.match(last, [[process.exit, 2000]], 'what a failed start leaves open does not keep the process')
+    return { status: process.exitCode, out: out.args().join(), err: err.args().join() }
+  }
+  t.match(await main('--version'), { status: 0, out: /\d+\.\d+\.\d+\n/, err: '' })
+  t.match(await main('nope'), { status: 64, err: /There is no command 'nope'/ })
+})
+
 t.test('a port that is taken is one clear message and 78', async t => {
   const taken = createTcpServer().listen(0, '127.0.0.1')
   t.teardown(() => taken.close())
@@ -79,7 +99,8 @@ t.test('config', async t => {
     'Warning: RATE_LIMT_MAX is no variable of this program and has no effect: the nearest one is RATE_LIMIT_MAX\n'
   )
   t.match(JSON.parse((await run(['config', '--json'], BASE)).out), { PORT: { value: 8790, source: 'default' } })
-  t.match(await run(['config'], {}), { status: 78, out: '', err: /^The configuration is wrong, 3 faults/ })
+  for (const args of [[], ['serve'], ['config']])
+    t.match(await run(args, {}), { status: 78, out: '', err: /^The configuration is wrong, 3 faults/ })
 })
 
 t.test('health', async t => {

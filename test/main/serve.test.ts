@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
 import t, { type Test } from 'tap'
 import { serve } from '../../src/commands/serve.js'
 import { loadConfig } from '../../src/config.js'
@@ -72,6 +73,48 @@ t.test('errors that nobody caught', async t => {
     for (const one of said) t.match(child.out(), one, how)
     t.notOk(`${child.out()}${child.err()}`.includes(SHARED_SECRET), 'without a secret')
   }
+})
+
+t.test('what is said on the way out, in this process', async t => {
+  type End = (why: { signal?: string; err?: Error }) => Promise<void>
+  type Options = Record<'onSecondSignal' | 'onSecondError' | 'onTimeout', (what?: unknown) => void> & {
+    delay: number
+    logger: { error(err: unknown): void }
+  }
+  let options: Options | undefined
+  let end: End | undefined
+  const { serve } = await t.mockImport<typeof import('../../src/commands/serve.js')>('../../src/commands/serve.js', {
+    'close-with-grace': (given: Options, run: End) => {
+      options = given
+      end = run
+    }
+  })
+  const said: unknown[][] = []
+  const say = (level: string) => (what: unknown, message?: string) => said.push([level, message ?? what])
+  const log = { info: say('info'), warn: say('warn'), fatal: say('fatal') } as unknown as FastifyBaseLogger
+  let closed = 0
+  const io = { env: { ...BASE, RATE_LIMT_MAX: '1' }, cwd: '/nowhere', out: () => {}, err: () => {} }
+  const running = { publicUrl: '', adminUrl: undefined, log, close: async () => void closed++ }
+  t.equal(await serve(io, async () => running), undefined, 'it goes on')
+  t.equal(options?.delay, 13_000, 'SHUTDOWN_TIMEOUT and 5 seconds')
+  await end?.({ signal: 'SIGTERM' })
+  await end?.({ err: new Error('broken') })
+  t.equal(closed, 2)
+  options?.onSecondSignal('SIGINT')
+  options?.onSecondError(new Error('broken'))
+  options?.onTimeout()
+  options?.logger.error(new Error('broken'))
+  t.match(said, [
+    ['warn', /^RATE_LIMT_MAX is no variable/],
+    ['info', 'closing'],
+    ['info', 'closed'],
+    ['fatal', 'an error that nobody caught: closing'],
+    ['info', 'closed'],
+    ['warn', 'a second signal: ending at once'],
+    ['fatal', 'an error while closing: ending at once'],
+    ['fatal', 'closing hangs: ending at once'],
+    ['fatal', 'closing failed']
+  ])
 })
 
 t.test('a server that does not close', async t => {
