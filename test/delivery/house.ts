@@ -13,6 +13,7 @@ import { createDiskOutbox } from '../../src/outbox/disk.js'
 import { createMemoryOutbox } from '../../src/outbox/memory.js'
 import type { Outbox } from '../../src/outbox/outbox.js'
 import type { Logtrail } from '../helper/logtrail/logtrail.js'
+import { logEntry } from './entry.js'
 
 export interface HouseOptions extends Partial<DeliveryOptions> {
   mode: 'pooled' | 'queued'
@@ -32,17 +33,8 @@ export interface House {
   keyring: Keyring
   states: (string | null)[]
   books: { delivered: number; rejected: number; buried: number }
-  /** An entry as browsers send it, with an id to look for. */
+  /** Entries with these ids. */
   deliver(user: string, ...ids: string[]): ReturnType<Delivery['deliver']>
-}
-
-export function logEntry(id: string, more: object = {}): string {
-  return JSON.stringify({
-    action: 'test.entry',
-    level: 'info',
-    clientTimestamp: '2026-11-23T12:00:00Z',
-    metadata: { id, ...more }
-  })
 }
 
 /** Delivery with everything below it as it is in earnest: real client, real store, real time. */
