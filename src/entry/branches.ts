@@ -4,17 +4,20 @@ import type { Fields } from './schema.js'
 export type Container = Fields | unknown[]
 
 export interface Parent {
-  readonly container: Container
-  /** Dotted, as it may be said; empty for the entry itself. */
-  readonly path: string
+  container: Container
+  /** Where the container is: its own place; undefined for the entry itself. */
+  readonly place: Place | undefined
   /** Members still there. */
   count: number
 }
 
-/** One member of an object or a list within an entry. */
-export interface Member {
+export interface Place {
   readonly parent: Parent
   readonly key: string | number
+}
+
+/** One member of an object or a list within an entry. */
+export interface Member extends Place {
   /** The value where it is a string. */
   readonly text: string | undefined
   /** Bytes of that string's JSON, quotes left out; 0 for anything else. */
@@ -29,62 +32,93 @@ export function isContainer(value: unknown): value is Container {
 }
 
 export interface GatherOptions {
-  /** Members of the roots that are left out, by the root's path. */
+  /** Members of the roots that are left out, by the root's name. */
   kept: Readonly<Record<string, ReadonlySet<string>>>
-  /** More members than can be sent. A level with more keeps the first of them, and nothing below it: so the work is bounded
-   *  by what can be sent, not by what was. */
+  /** The plan's bytes. No more members than this can be sent: a level with more keeps the first of them, and nothing below it;
+   *  and no longer string or name. So the work is bounded by what can be sent, not by what was. */
   most: number
-  speak(name: string): string
-  note(path: string): void
+  note(place: Place): void
 }
 
-export function pathOf({ parent, key }: Pick<Member, 'parent' | 'key'>, speak: (name: string) => string): string {
+/** Dotted, as it may be said. */
+export function pathOf({ parent, key }: Place, speak: (name: string) => string): string {
   const name = typeof key === 'string' ? speak(key) : String(key)
-  return parent.path === '' ? name : `${parent.path}.${name}`
+  return parent.place === undefined ? name : `${pathOf(parent.place, speak)}.${name}`
 }
 
 /** The members of `roots` by depth, those directly in a root first. Takes away what `most` says. */
-export function membersByDepth(roots: readonly Parent[], { kept, most, speak, note }: GatherOptions): Member[][] {
+export function membersByDepth(roots: readonly Parent[], options: GatherOptions): Member[][] {
   const levels: Member[][] = []
   let parents = roots
-  let seen = 0
+  let room = options.most
   while (parents.length > 0) {
     const level: Member[] = []
-    const below: Parent[] = []
     for (const parent of parents) {
-      const { container, path } = parent
-      const except = levels.length === 0 ? kept[path] : undefined
-      const keys = Array.isArray(container) ? container.keys() : Object.keys(container)
-      const room = Math.max(0, most - seen - level.length)
-      let taken = 0
-      for (const key of keys) {
-        if (except?.has(String(key))) {
-          parent.count++
-          continue
-        }
-        if (taken === room) {
-          note(path)
-          if (Array.isArray(container)) {
-            container.length = key as number
-            break
-          }
-          delete container[key]
-          continue
-        }
-        taken++
-        parent.count++
-        const value = (container as Fields)[key]
-        const text = typeof value === 'string' ? value : undefined
-        const member = { parent, key, text, bytes: text === undefined ? 0 : jsonBytes(text) }
-        level.push(member)
-        if (isContainer(value)) below.push({ container: value, path: pathOf(member, speak), count: 0 })
-      }
+      const kept = levels.length === 0 ? options.kept[parent.place!.key] : undefined
+      gather(parent, level, kept, room - level.length, options)
     }
-    seen += level.length
+    room -= level.length
     levels.push(level)
-    parents = below
+    parents = level.flatMap(place => {
+      const value = (place.parent.container as Fields)[place.key]
+      return isContainer(value) ? [{ container: value, place, count: 0 }] : []
+    })
   }
   return levels
+}
+
+/** Adds the members of one container to `level`, `room` at most, and takes the others away. */
+function gather(
+  parent: Parent,
+  level: Member[],
+  kept: ReadonlySet<string> | undefined,
+  room: number,
+  { most, note }: GatherOptions
+): void {
+  const { container } = parent
+  let left = room
+  if (Array.isArray(container)) {
+    if (container.length > left) {
+      note({ parent, key: left })
+      container.length = left
+    }
+    for (let index = 0; index < container.length; index++) level.push(member(parent, index, most))
+    return
+  }
+  for (const key in container) {
+    if (kept?.has(key)) parent.count++
+    else if (left > 0 && key.length <= most) {
+      left--
+      level.push(member(parent, key, most))
+    } else {
+      note({ parent, key })
+      // Deleting hundreds of thousands one by one would take longer than copying what stays.
+      if (left === 0) return only(parent, room === 0 ? [] : level.slice(-room), kept)
+      delete container[key]
+    }
+  }
+}
+
+/** Leaves a container nothing but `members` and what is kept. */
+function only(parent: Parent, members: readonly Member[], kept: ReadonlySet<string> = new Set()): void {
+  const container = parent.container as Fields
+  const fresh: Fields = {}
+  for (const { key } of members) fresh[key] = container[key]
+  for (const key of kept) if (Object.hasOwn(container, key)) fresh[key] = container[key]
+  parent.count = Object.keys(fresh).length
+  parent.container = fresh
+  const { parent: above, key } = parent.place!
+  ;(above.container as Fields)[key] = fresh
+}
+
+function member(parent: Parent, key: string | number, most: number): Member {
+  parent.count++
+  const container = parent.container as Fields
+  let value = container[key]
+  if (typeof value !== 'string') return { parent, key, text: undefined, bytes: 0 }
+  // It will be cut shorter still.
+  if (value.length > most) container[key] = value = value.slice(0, most)
+  return { parent, key, text: value as string, bytes: jsonBytes(value as string) }
 }
 
 /** Bytes saved by taking `member` away once what lies below it has gone, if its string had been cut as far as may be. */
@@ -102,7 +136,7 @@ function saving(member: Member): number {
  * Takes members away, the deepest first and of those the largest, until `need` bytes are saved or nothing is left.
  * @returns the bytes still to be saved, 0 or less when done
  */
-export function prune(levels: readonly Member[][], need: number, note: (path: string) => void): number {
+export function prune(levels: readonly Member[][], need: number, note: (place: Place) => void): number {
   let left = need
   for (let depth = levels.length - 1; depth >= 0 && left > 0; depth--) {
     const lists = new Set<unknown[]>()
@@ -112,13 +146,13 @@ export function prune(levels: readonly Member[][], need: number, note: (path: st
     for (const { member } of bySize) {
       if (left <= 0) break
       const { parent, key } = member
+      note(member)
       left -= saving(member)
       parent.count--
       if (Array.isArray(parent.container)) {
         parent.container[key as number] = GONE
         lists.add(parent.container)
       } else delete parent.container[key]
-      note(parent.path)
     }
     for (const list of lists) compact(list)
   }

@@ -20,7 +20,7 @@ export interface FitOptions {
   /** A name as it may be said in a note. */
   speak(name: string): string
   fault(field: string, message: string): void
-  note(field: string): void
+  note(field: () => string): void
 }
 
 /**

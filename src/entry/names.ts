@@ -4,7 +4,10 @@
  * forms (fullwidth, ligatures), accents, zero-width and other invisible characters, and white space.
  */
 export function foldName(name: string): string {
-  if (PLAIN_NAME.test(name)) return name.toLowerCase().replace(/[_-]+/g, '')
+  if (PLAIN_NAME.test(name)) {
+    const lower = name.toLowerCase()
+    return lower.includes('_') || lower.includes('-') ? lower.replace(/[_-]+/g, '') : lower
+  }
   return name.normalize('NFKD').replace(INVISIBLE, '').toUpperCase().toLowerCase().replace(INVISIBLE, '')
 }
 
@@ -46,6 +49,8 @@ export function createNames(
   longest = Number.POSITIVE_INFINITY
 ): Names {
   const secret = redactFields.map(foldName).filter(name => name !== '')
+  // Most names are told apart by their last letter.
+  const lastLetters = new Set(secret.map(name => name.charCodeAt(name.length - 1)))
   let young = new Map<string, NameFacts>()
   let old = new Map<string, NameFacts>()
 
@@ -53,7 +58,8 @@ export function createNames(
     if (name.length > longest) return { plain: true, forbidden: false, redact: false, sent: name, folded: name }
     const folded = foldName(name)
     const sent = mask(name)
-    const redact = secret.some(ending => folded.endsWith(ending))
+    const redact =
+      lastLetters.has(folded.charCodeAt(folded.length - 1)) && secret.some(ending => folded.endsWith(ending))
     const forbidden = name === 'constructor' || isProto(name)
     return { plain: !forbidden && !redact && sent === name, forbidden, redact, sent, folded }
   }

@@ -1,5 +1,4 @@
 import {
-  type Container,
   type GatherOptions,
   isContainer,
   levelFor,
@@ -7,6 +6,7 @@ import {
   type Member,
   membersByDepth,
   type Parent,
+  type Place,
   pathOf,
   prune,
   SHORTEST_CUT
@@ -35,21 +35,25 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
       context: new Set(stamped.filter(name => name !== 'user_agent'))
     },
     most: maxLogBytes,
-    speak,
-    note
+    note: sayCut
+  }
+
+  function sayCut(place: Place): void {
+    note(() => pathOf(place, speak))
   }
 
   /** Everything of an entry that may be cut or taken away, tags aside: its branches, and allowed fields that are strings. */
   function members(entry: Sendable): Member[][] {
+    const parent: Parent = { container: entry, place: undefined, count: Number.POSITIVE_INFINITY }
     const roots: Parent[] = []
     const strings: Fields = {}
     for (const name in entry) {
       const value = entry[name]
-      if (name !== 'tags' && isContainer(value)) roots.push({ container: value, path: speak(name), count: 0 })
+      if (name !== 'tags' && isContainer(value))
+        roots.push({ container: value, place: { parent, key: name }, count: 0 })
       else if (typeof value === 'string' && !NEVER.has(name)) strings[name] = value
     }
     const levels = membersByDepth(roots, gathering)
-    const parent: Parent = { container: entry, path: '', count: Number.POSITIVE_INFINITY }
     const top = Object.entries(strings).map(([key, text]) => ({
       parent,
       key,
@@ -62,21 +66,23 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
 
   function tagMembers(entry: Sendable): Member[] {
     if (entry.tags === undefined) return []
-    const parent: Parent = { container: entry.tags, path: 'tags', count: entry.tags.length }
+    const above: Parent = { container: entry, place: undefined, count: 0 }
+    const parent: Parent = { container: entry.tags, place: { parent: above, key: 'tags' }, count: entry.tags.length }
     return entry.tags.map((text, key) => ({ parent, key, text, bytes: jsonBytes(text) }))
   }
 
   /** Puts a short text in the place of what is deeper than the plan allows. */
-  function flatten(container: Container, depth: number, path: string): void {
+  function flatten(parent: Parent, depth: number): void {
+    const container = parent.container as Fields
     const keys = Array.isArray(container) ? container.keys() : Object.keys(container)
     for (const key of keys) {
-      const value = (container as Fields)[key]
+      const value = container[key]
       if (!isContainer(value)) continue
-      const below = `${path}.${typeof key === 'string' ? speak(key) : key}`
-      if (depth < maxDepth) flatten(value, depth + 1, below)
+      const place = { parent, key }
+      if (depth < maxDepth) flatten({ container: value, place, count: 0 }, depth + 1)
       else {
-        ;(container as Fields)[key] = Array.isArray(value) ? '[list]' : '[object]'
-        note(below)
+        container[key] = Array.isArray(value) ? '[list]' : '[object]'
+        sayCut(place)
       }
     }
   }
@@ -87,7 +93,7 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
     const bytes = message === undefined ? 0 : jsonBytes(message)
     if (bytes <= SHORTEST_MESSAGE || need <= 0) return need
     entry.message = cut(message!, Math.max(SHORTEST_MESSAGE, bytes - need), mask)
-    note('message')
+    note(() => 'message')
     return need - (bytes - jsonBytes(entry.message))
   }
 
@@ -97,7 +103,7 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
     for (const member of strings) {
       if (member.bytes <= level) break
       ;(member.parent.container as Fields)[member.key] = cut(member.text!, level, mask)
-      note(pathOf(member, speak))
+      sayCut(member)
     }
   }
 
@@ -113,7 +119,7 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
     const others = Object.keys(entry).filter(name => !NEVER.has(name) && !LAST.includes(name))
     for (const name of [...others, ...LAST]) {
       while (entry[name] !== undefined && bytesOf(entry) > maxLogBytes) {
-        note(speak(name))
+        note(() => speak(name))
         if (name === 'tags' && entry.tags!.length > 1) entry.tags!.pop()
         else if (name === 'actor' && entry.actor!.id !== undefined) break
         else delete entry[name]
@@ -135,16 +141,23 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
   return function trim(entry: Sendable, before: number, tooDeep: boolean): string | undefined {
     if (entry.tags !== undefined && entry.tags.length > maxTags) {
       entry.tags = entry.tags.slice(0, maxTags)
-      note('tags')
+      note(() => 'tags')
     }
     if (tooDeep) {
-      for (const name in entry) if (name !== 'tags' && isContainer(entry[name])) flatten(entry[name], 1, speak(name))
+      const parent: Parent = { container: entry, place: undefined, count: 0 }
+      for (const key in entry) {
+        const value = entry[key]
+        if (key !== 'tags' && isContainer(value)) flatten({ container: value, place: { parent, key }, count: 0 }, 1)
+      }
     }
-    entry.metadata = { ...entry.metadata, _trimmed: before }
+    entry.metadata ??= {}
+    entry.metadata._trimmed = before
+    if (entry.action.length + entry.clientTimestamp.length > maxLogBytes) return refuse(entry)
+    if (entry.message !== undefined) entry.message = entry.message.slice(0, maxLogBytes)
     if (bytesOf(entry) > maxLogBytes) {
       // First what must go altogether, so that what stays is cut no more than it must be.
       const all = members(entry)
-      prune(all, bytesOf(entry) - maxLogBytes - spare(entry, [...all, tagMembers(entry)]), note)
+      prune(all, bytesOf(entry) - maxLogBytes - spare(entry, [...all, tagMembers(entry)]), sayCut)
       const need = cutMessage(entry, bytesOf(entry) - maxLogBytes)
       cutStrings(longStrings([...members(entry), tagMembers(entry)]), need)
       strip(entry)

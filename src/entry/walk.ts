@@ -16,7 +16,8 @@ export interface WalkOptions {
   /** The plan's depth. */
   maxDepth: number
   fault(field: string, message: string): void
-  note(deed: Deed, field: string): void
+  /** @param field named only if it is to be noted at all */
+  note(deed: Deed, field: () => string): void
 }
 
 export interface Walk {
@@ -28,6 +29,8 @@ export interface Walk {
   member(name: string, value: unknown, drop?: Drop): unknown
   /** Checks alone, for what will not be sent. */
   check(name: string, value: unknown): void
+  /** Notes that the value of a name is masked as a whole. @returns what stands for it */
+  hide(name: string): string
   /** How many fields have been redacted. */
   redacted(): number
   /** The first field deeper than the plan allows. */
@@ -77,7 +80,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
 
   function hide(name: string | number): string {
     redacted++
-    note('redacted', where(name))
+    note('redacted', () => where(name))
     return REDACTED
   }
 
@@ -130,7 +133,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
         below = drop && follow(drop, facts.folded)
         if (below?.here) {
           checkIn(name, value, depth)
-          note('dropped', where(name))
+          note('dropped', () => where(name))
           delete object[name]
           continue
         }
@@ -191,6 +194,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
     },
     member: (name, value, drop) => any(name, value, 1, drop),
     check: (name, value) => checkIn(name, value, 0),
+    hide,
     redacted: () => redacted,
     tooDeep: () => tooDeep
   }

@@ -5,7 +5,8 @@ import { createFit, type Sendable } from './fit.js'
 import { createMask } from './mask.js'
 import { createNames, foldName } from './names.js'
 import type { Rules, Who } from './rules.js'
-import { type Entry, type Fields, isEntry, KNOWN, LEVELS, schemaFaults } from './schema.js'
+import { REDACTED } from './scan.js'
+import { BRANCHES, type Entry, type Fields, isEntry, KNOWN, LEVELS, schemaFaults } from './schema.js'
 import { contextStamps, stampActor, stampContext } from './stamp.js'
 import { createWalk, type Deed, wellFormed } from './walk.js'
 
@@ -44,6 +45,9 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   const dropOf: Record<string, Drop | undefined> = {}
   for (const name of KNOWN) dropOf[name] = drops && follow(drops, foldName(name))
   const folds = new Set([...KNOWN].map(foldName))
+  // Names of Logtrail's own are masked only if named whole: an ending such as `data` is not meant for `metadata`.
+  const secret = new Set(rules.redactFields.map(foldName))
+  const hidden = new Set([...BRANCHES, 'message', 'tags'].filter(name => secret.has(foldName(name))))
   // `actor.x` and `Actor` could be read as `actor`: what folds to a known name is never let through beside it.
   const allowed = new Set(rules.allowFields.filter(name => !folds.has(foldName(name.split('.', 1)[0]!))))
   const lowest = rules.minLevel === 'none' ? LEVELS.length : LEVELS.indexOf(rules.minLevel)
@@ -73,9 +77,9 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     if (faults.length <= MAX_FAULTS) faults.push({ log_index: at, field, message })
   }
 
-  function note(deed: Deed, field: string): void {
+  function note(deed: Deed, field: () => string): void {
     if (notes === NO_NOTES) notes = []
-    if (notes.length < MAX_NOTES) notes.push({ log_index: at, deed, field })
+    if (notes.length < MAX_NOTES) notes.push({ log_index: at, deed, field: field() })
   }
 
   const walk = createWalk({
@@ -100,7 +104,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
         kept[name] = walk.member(name, raw[name], drops && follow(drops, facts.folded))
       } else {
         walk.check(name, raw[name])
-        note('removed', names.speak(name))
+        note('removed', () => names.speak(name))
       }
     }
     return kept
@@ -133,10 +137,16 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
 
   function member<T>(name: string, value: T | undefined): T | undefined {
     if (value === undefined) return undefined
+    if (hidden.has(name)) {
+      walk.check(name, value)
+      // A text can say that it was masked; in the place of an object it would be no entry.
+      if (name !== 'message') walk.hide(name)
+      return name === 'message' ? ((value === REDACTED ? value : walk.hide(name)) as T) : undefined
+    }
     const drop = dropOf[name]
     if (!drop?.here) return walk.member(name, value, drop) as T
     walk.check(name, value)
-    note('dropped', name)
+    note('dropped', () => name)
     return undefined
   }
 

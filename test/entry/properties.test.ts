@@ -76,7 +76,7 @@ const rules = fc.record<Partial<Rules>>({
 const options = { newId: () => '00000000-0000-4000-8000-000000000000' }
 const who = WHO
 
-t.test('an entry that is taken keeps the limits and what must stay, and reading it again changes nothing', async t => {
+t.test('an entry that is taken keeps the limits and what must stay, and reading it again changes nothing', async () => {
   fc.assert(
     fc.property(entry, rules, (entry, change) => {
       const { limits } = { ...RULES, ...change }
@@ -113,7 +113,7 @@ t.test('an entry that is taken keeps the limits and what must stay, and reading 
   )
 })
 
-t.test('masking a masked text changes nothing, and no secret survives', async t => {
+t.test('masking a masked text changes nothing, and no secret survives', async () => {
   for (const patterns of [RULES.redactPatterns, PATTERNS]) {
     const mask = createMask(patterns, [])
     fc.assert(
