@@ -17,7 +17,7 @@ const BETWEEN = 250
  */
 export async function openDeadLetters(
   path: string,
-  report: (event: OutboxEvent) => void = () => {},
+  report?: (event: OutboxEvent) => void,
   between = BETWEEN
 ): Promise<DeadLetters & Control> {
   if (!(await stat(path).catch(() => undefined))?.isDirectory()) throw new Error(`there is no queue at ${path}`)
@@ -25,10 +25,10 @@ export async function openDeadLetters(
     const served = await reachDeadLetters(path)
     if (served !== undefined) return served
     // The bound is for new entries; moving dead letters back adds none.
-    const outbox = createDiskOutbox({ path, maxBytes: 0, control: false, report })
+    const outbox = createDiskOutbox({ path, maxBytes: 0, control: false, ...(report && { report }) })
     try {
       const { damage, setAside } = await outbox.start()
-      if (damage !== undefined) report({ kind: 'damaged', message: damage, ...(setAside && { setAside }) })
+      if (damage !== undefined) report?.({ kind: 'damaged', message: damage, ...(setAside && { setAside }) })
       return { ...outbox.deadLetters, close: () => outbox.stop() }
     } catch (error) {
       if (!(error instanceof OutboxLockedError) || attempt === ATTEMPTS) throw error

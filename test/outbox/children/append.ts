@@ -1,14 +1,14 @@
 /**
- * Appends entries to the queue at a path without end, several at a time, and says `stored <n> <user>` as soon as an append has
- * resolved; delivers some in between, and says `sending <n>` before it acknowledges. Numbers begin where it is told.
+ * Appends entries to the queue at a path without end, several at a time, and says `stored <n> <user>;` as soon as an append has
+ * resolved; delivers some in between, and says `sending <n>;` before it acknowledges. Numbers begin where it is told.
  */
-import { writeSync } from 'node:fs'
 import { createDiskOutbox } from '../../../src/outbox/disk.js'
+import { say } from './say.js'
 
 const [path, first, seed] = process.argv.slice(2) as [string, string, string]
 const outbox = createDiskOutbox({ path, maxBytes: 1e9 })
 const { damage } = await outbox.start()
-if (damage !== undefined) writeSync(1, `damage ${damage}\n`)
+if (damage !== undefined) say(`damage ${damage};\n`)
 
 let state = Number(seed) >>> 0
 /** A whole number below `end`, the same ones for the same seed. */
@@ -25,13 +25,12 @@ for (;;) {
     await outbox.append(
       numbers.map(n => ({ user: `u:${user}`, body: JSON.stringify({ n, fill: 'x'.repeat(random(2000)) }) }))
     )
-    // One write for all: a reader sees a line whole or not at all.
-    writeSync(1, numbers.map(n => `stored ${n} ${user}\n`).join(''))
+    say(numbers.map(n => `stored ${n} ${user};\n`).join(''))
   })
   if (random(3) === 0) {
     const claimed = await outbox.claim({ entries: random(30) + 1, bytes: 1e6 })
     const [sent, rest] = [claimed.slice(0, random(31)), claimed.slice(0)]
-    if (sent.length > 0) writeSync(1, sent.map(({ body }) => `sending ${JSON.parse(body).n}\n`).join(''))
+    if (sent.length > 0) say(sent.map(({ body }) => `sending ${JSON.parse(body).n};\n`).join(''))
     outbox.acknowledge(sent.map(({ id }) => id))
     outbox.release(rest.map(({ id }) => id))
   }
