@@ -9,13 +9,14 @@ import { createMonitor } from './admin/monitor.js'
 import { degradedChecks, type Phase, type ReadinessSource } from './admin/readiness.js'
 import { createRequestLog } from './admin/request-log.js'
 import { createLine, deliverBy, deliverDirect, type Line, queueReading } from './app/delivery.js'
+import { createLimits } from './app/limits.js'
+import { closeRedis, connectRedis, redisCheck } from './app/redis.js'
 import { keyPolicyOf, rulesOf } from './app/rules.js'
 import { createSessions } from './app/sessions.js'
 import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
 import { createReader } from './entry/reader.js'
 import { createDrain } from './guard/drain.js'
-import { createLocalLimits } from './guard/limits.js'
 import { createLogtrailClient } from './logtrail/client.js'
 import { watchKeyFile } from './logtrail/key-file.js'
 import { createKeyring } from './logtrail/keyring.js'
@@ -58,6 +59,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   let phase: Phase = 'starting'
 
   const sessions = createSessions(config, USER_AGENT, log)
+  const shared = config.REDIS_URL ? connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
   const monitor = createMonitor({ session: () => sessions.check() })
   let line: Line | undefined
   const source: ReadinessSource = {
@@ -68,6 +70,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
         return { ok: usable, message: usable ? 'no key is refused by Logtrail' : 'Logtrail refuses the API key' }
       },
       session: () => monitor.last('session'),
+      ...(shared ? { redis: () => redisCheck(shared) } : {}),
       ...(config.DELIVERY === 'direct'
         ? {}
         : {
@@ -127,6 +130,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     if (damage) log.error({ set_aside: setAside }, damage)
   }
 
+  const tag = createSessionTagger(
+    config.SESSION_JWT_SECRET ?? config.SESSION_SECRET.at(-1) ?? config.LOGTRAIL_API_KEY[0]!
+  )
   const app = await createPublicListener({
     log,
     prefix: config.ROUTE_PREFIX,
@@ -136,21 +142,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     isSpared: createAddressList(config.RATE_LIMIT_ALLOWLIST),
     sessions,
     anonymous: config.ANONYMOUS === 'allow' || config.SESSION_MODE === 'none',
-    tag: createSessionTagger(config.SESSION_JWT_SECRET ?? config.SESSION_SECRET.at(-1) ?? config.LOGTRAIL_API_KEY[0]!),
+    tag,
     reader: createReader(rulesOf(config)),
-    createLimits: (app, sender) =>
-      createLocalLimits(
-        app,
-        {
-          window: config.RATE_LIMIT_WINDOW,
-          address: config.RATE_LIMIT_IP_MAX,
-          userRequests: config.RATE_LIMIT_MAX,
-          userEntries: config.RATE_LIMIT_LOGS_MAX,
-          anonymousRequests: config.RATE_LIMIT_ANONYMOUS_MAX,
-          anonymousEntries: config.RATE_LIMIT_ANONYMOUS_LOGS_MAX
-        },
-        sender
-      ),
+    createLimits: (app, sender) => createLimits(config, app, sender, tag, shared, log),
     metrics,
     logRequest: createRequestLog(log),
     isStopping: () => phase === 'stopping',
@@ -188,6 +182,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     await keyFile?.close()
     keyring.close()
     await sessions.close()
+    if (shared) closeRedis(shared)
     await client.close()
   }
 

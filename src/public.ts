@@ -54,7 +54,10 @@ export interface PublicOptions {
   /** A forwarding header came from an address that is not trusted. */
   onUntrustedForwarding: (address: string) => void
   /** Registers the two ingestion routes; `read` must run before their handler. */
-  delivery: (app: FastifyInstance, read: (request: FastifyRequest) => Promise<void>) => Promise<void> | void
+  delivery: (
+    app: FastifyInstance,
+    read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+  ) => Promise<void> | void
   /** The browser client, as it is served. */
   client?: (app: FastifyInstance, path: string) => void
 }
@@ -68,6 +71,8 @@ export interface Visit {
   entries: number
   errorCode: string
   reading: Reading | undefined
+  /** Its entries were asked for at the limits. */
+  counted: boolean
 }
 
 declare module 'fastify' {
@@ -135,11 +140,12 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     request.visit = {
       startedAt: performance.now(),
       address,
-      sender: { addressKey: foldAddress(address), userId: undefined },
+      sender: { addressKey: foldAddress(address), userId: undefined, spared: options.isSpared(address) },
       tag: undefined,
       entries: 0,
       errorCode: '',
-      reading: undefined
+      reading: undefined,
+      counted: false
     }
     reply.header('x-request-id', request.id)
     for (const name in ANSWER_HEADERS) reply.header(name, ANSWER_HEADERS[name as keyof typeof ANSWER_HEADERS])
@@ -167,7 +173,8 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
       reply.header('connection', 'close')
       throw new HttpError('SHUTTING_DOWN', { retryAfter: 5 })
     }
-    const standing = options.isSpared(request.visit.address) ? null : await limits.address(request)
+    const { sender } = request.visit
+    const standing = sender.spared ? null : await limits.address(request, sender)
     // a preflight over the limit is counted and answered all the same: refused, the page could not read the 429 to come
     if (standing?.exceeded && !(request.method === 'OPTIONS' && labels.has(request.url))) {
       throw limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
@@ -178,6 +185,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
 
   app.addHook('onResponse', (request, reply, done) => {
     const { visit } = request
+    if (!visit.counted) limits.uncounted?.(visit.sender)
     const route = labels.get(request.routeOptions.url ?? '') ?? 'other'
     metrics.request(route, reply.statusCode, visit.errorCode)
     options.logRequest({
@@ -293,15 +301,18 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
         (_request, body, done) => done(null, body)
       )
 
-      const countEntries = async ({ visit }: FastifyRequest, received: number): Promise<void> => {
+      const countEntries = async ({ visit }: FastifyRequest, reply: FastifyReply, received: number): Promise<void> => {
         const standing: Standing | null = await limits.entries(visit.sender, received)
+        visit.counted = true
         if (standing?.exceeded) {
           const anonymous = visit.sender.userId === undefined
-          throw limitExceeded(anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_LOGS_EXCEEDED', standing)
+          const code = standing.code ?? (anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_LOGS_EXCEEDED')
+          throw limitExceeded(code, standing)
         }
+        if (standing?.requests) reply.headers(limitHeaders(standing.requests))
       }
 
-      await options.delivery(ingest, async request => {
+      await options.delivery(ingest, async (request, reply) => {
         const { visit } = request
         const bulk = request.routeOptions.url === routes.bulk
         const who = {
@@ -315,7 +326,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
         try {
           const reading = bulk ? reader.bulk(body, who) : reader.single(body, who)
           visit.entries = reading.received
-          await countEntries(request, reading.received)
+          await countEntries(request, reply, reading.received)
           visit.reading = reading
           metrics.entries('filtered', reading.filtered)
           metrics.entries('trimmed', reading.trimmed)

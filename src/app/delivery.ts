@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Metrics } from '../admin/metrics.js'
 import type { Config } from '../config.js'
 import { type Budget, createBudget } from '../delivery/budget.js'
@@ -76,7 +76,7 @@ export function createLine(
 export function deliverBy(
   delivery: Delivery,
   app: FastifyInstance,
-  read: (request: FastifyRequest) => Promise<void>,
+  read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
   config: Config,
   metrics: Metrics
 ): void {
@@ -121,7 +121,7 @@ export function queueReading(outbox: Outbox | undefined): { entries: number; byt
 
 export function deliverDirect(
   app: FastifyInstance,
-  read: (request: FastifyRequest) => Promise<void>,
+  read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
   config: Config,
   client: LogtrailClient,
   metrics: Metrics

@@ -44,3 +44,8 @@ export function closeRedis(redis: Redis): void {
   redis.removeAllListeners('close')
   redis.disconnect()
 }
+
+/** For /readyz: from what is known, without asking. */
+export function redisCheck(redis: Redis): { ok: boolean; message: string } {
+  return redis.status === 'ready' ? { ok: true, message: 'connected' } : { ok: false, message: 'Redis is away' }
+}

@@ -11,7 +11,7 @@ export interface DirectOptions {
   /** Logtrail's base address, from configuration. */
   baseUrl: string
   /** Reads and checks the entries before anything is sent; runs as the plugin's preHandler. */
-  read: (request: FastifyRequest) => Promise<void>
+  read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
   /** The checked entries of a request whose `read` has passed. */
   entries: (request: FastifyRequest) => readonly string[]
   /** How many entries of the request Logtrail took, or did not; told once for each request. */
@@ -67,7 +67,7 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     disableRequestLogging: true,
     // of Logtrail's headers none is copied: `settle` sets those that pass
     replyOptions: { rewriteHeaders: () => ({}) },
-    preHandler: async request => options.read(request),
+    preHandler: async (request, reply) => options.read(request, reply),
     handler(request, reply, _destination, plugin) {
       if (limited !== undefined) {
         const left = limited.until - now()

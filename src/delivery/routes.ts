@@ -4,7 +4,7 @@ import type { Delivery, DeliveryRequest, Receipt } from './delivery.js'
 export interface RouteOptions {
   delivery: Pick<Delivery, 'deliver'>
   /** Reads and checks the entries before anything is delivered. */
-  read: (request: FastifyRequest) => Promise<void>
+  read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
   /** The checked entries of a request whose `read` has passed. */
   toDeliver: (request: FastifyRequest) => DeliveryRequest
   /** What a request is answered whose entries are taken: 201 pooled, 202 queued. */
@@ -17,7 +17,7 @@ export interface RouteOptions {
 export function deliveryRoutes(app: FastifyInstance, options: RouteOptions): void {
   const { delivery, read, toDeliver, status, onReceipt } = options
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    await read(request)
+    await read(request, reply)
     const receipt = onReceipt(request, await delivery.deliver(toDeliver(request)))
     // a string spares Fastify the search for a serialiser
     return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(receipt))

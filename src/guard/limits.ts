@@ -26,6 +26,10 @@ export interface Standing {
   reset: number
   retryAfter: number
   exceeded: boolean
+  /** Which limit is exceeded, where it is not the one that was asked. */
+  code?: LimitCode
+  /** Where the sender stands with requests, as far as that is known better by now. */
+  requests?: Standing
 }
 
 /** Who a request counts for: set by the composition root on its requests before a limit is asked. */
@@ -33,11 +37,13 @@ export interface Sender {
   addressKey: string
   /** Undefined: without a session. */
   userId: string | undefined
+  /** The address limit does not count it. */
+  spared?: boolean
 }
 
 export interface Limits {
   /** Counts one request of the sender's address; null where that limit is off. */
-  address(request: FastifyRequest): Promise<Standing | null>
+  address(request: FastifyRequest, sender: Sender): Promise<Standing | null>
   /** Counts one request of the user, or of the address where there is no session. Without a promise where it can be. */
   request(sender: Sender): Standing | null | Promise<Standing | null>
   /**
@@ -45,6 +51,8 @@ export interface Limits {
    * @throws HttpError `VALIDATION_BULK_LIMIT_EXCEEDED` for more than a whole window allows: waiting would never help
    */
   entries(sender: Sender, entries: number): Promise<Standing | null>
+  /** A request ended before its entries were asked for. */
+  uncounted?(sender: Sender): void
 }
 
 export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>
