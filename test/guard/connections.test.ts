@@ -1,0 +1,226 @@
+import { once } from 'node:events'
+import { createServer, Server } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { answerClientError, CONNECTION_OPTIONS, guardConnections } from '../../src/guard/connections.js'
+import { entry, sign, startProxy } from '../helper/proxy.js'
+import { raw, statuses } from '../helper/raw.js'
+
+/** Everything a socket receives, once the other side has closed it. */
+function untilClosed(socket: Socket): Promise<string> {
+  return new Promise(resolve => {
+    let received = ''
+    socket.on('data', chunk => {
+      received += chunk
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(received))
+  })
+}
+
+const open = (url: string, allowHalfOpen = false): Socket => {
+  const { port, hostname } = new URL(url)
+  return connect({ port: Number(port), host: hostname, allowHalfOpen })
+}
+
+const isError = (t: Test, received: string, status: number, code: string) => {
+  const [head = '', body = ''] = received.split('\r\n\r\n', 2)
+  t.same(statuses(received), [status])
+  t.match(head, /\r\ncache-control: no-store(\r|$)/i)
+  t.match(head, /\r\nx-content-type-options: nosniff(\r|$)/i)
+  t.match(head, /\r\ncontent-type: application\/json; charset=utf-8(\r|$)/i)
+  t.match(head, /\r\nconnection: close(\r|$)/i)
+  t.match(head, new RegExp(`content-length: ${Buffer.byteLength(body)}(\r|$)`, 'i'))
+  const id = /\r\nx-request-id: ([0-9a-f-]{36})(\r|$)/i.exec(head)?.[1]
+  t.match(JSON.parse(body), { error_code: code, message: String, request_id: id })
+}
+
+t.test('the limits of time are those that are told', async t => {
+  t.equal(CONNECTION_OPTIONS.http.headersTimeout, 10_000)
+  t.equal(CONNECTION_OPTIONS.requestTimeout, 30_000)
+  t.ok(CONNECTION_OPTIONS.http.connectionsCheckingInterval <= 1000)
+  t.equal(CONNECTION_OPTIONS.http.insecureHTTPParser, false)
+})
+
+t.test('and the listener has them', async t => {
+  const proxy = await startProxy(t)
+  // Undocumented, and cheaper than to wait half a minute for a slow body to be cut
+  const handles = (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles()
+  const server = handles.find(
+    (handle): handle is Server =>
+      handle instanceof Server && (handle.address() as AddressInfo).port === Number(new URL(proxy.url).port)
+  )
+  t.match(server, { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000, maxConnections: 4096 })
+})
+
+/** A bare server with the same guard, and less patience. */
+async function impatient(t: Test): Promise<string> {
+  const server = createServer(
+    { ...CONNECTION_OPTIONS.http, headersTimeout: 300, requestTimeout: 300, connectionsCheckingInterval: 50 },
+    (request, response) => {
+      request.resume()
+      request.on('end', () => response.end('read'))
+    }
+  )
+  server.on('clientError', (error, socket) => answerClientError(error, socket as Socket))
+  guardConnections(server, () => {})
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+t.test('slow clients are answered 408 and cut: headers, bodies, a byte at a time', async t => {
+  const url = await impatient(t)
+  const beginnings = {
+    'half a request line': 'POST /log',
+    'headers without an end': 'POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nX: y\r\n',
+    'a body that does not come': 'POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n{',
+    'chunks that do not end': 'POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n'
+  }
+  await Promise.all(
+    Object.entries(beginnings).map(async ([name, bytes]) => {
+      const socket = open(url)
+      socket.write(bytes)
+      isError(t, await untilClosed(socket), 408, 'REQUEST_TIMEOUT')
+      t.pass(name)
+    })
+  )
+  const dripping = open(url)
+  dripping.write('POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nX: ')
+  const drip = setInterval(() => dripping.write('y'), 20)
+  const received = await untilClosed(dripping)
+  clearInterval(drip)
+  isError(t, received, 408, 'REQUEST_TIMEOUT')
+  const silent = await untilClosed(open(url))
+  t.match(silent, /408|^$/, 'who says nothing at all is cut too')
+})
+
+t.test('a client that is refused and goes on sending is cut', async t => {
+  const proxy = await startProxy(t)
+  for (const bytes of ['CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n', 'GARBAGE\r\n\r\n']) {
+    const socket = open(proxy.url, true)
+    socket.write(bytes)
+    const drip = setInterval(() => socket.write('x'), 50)
+    const started = Date.now()
+    t.match(statuses(await untilClosed(socket)), [/40[05]/])
+    clearInterval(drip)
+    t.ok(Date.now() - started < 5000)
+  }
+})
+
+t.test('a client that resets at a bad moment harms nobody', async t => {
+  const proxy = await startProxy(t, { logtrail: { latencyMs: 50 } })
+  const body = JSON.stringify(entry())
+  const head = `POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nSec-Fetch-Site: same-origin\r\nCookie: session=${sign()}\r\n`
+  const beginnings = [
+    '',
+    'CONNECT logtrail:443 HTTP/1.1\r\nHost: a\r\n\r\n',
+    'GARBAGE\r\n\r\n',
+    'POST /log',
+    'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n',
+    'POST / HTTP/1.1\r\nHost: a\r\nExpect: gold\r\nContent-Length: 1\r\n\r\n',
+    `${head}Content-Length: 10000\r\n\r\n{"a`,
+    `${head}Transfer-Encoding: chunked\r\n\r\n2\r\n{"`,
+    `${head}Content-Length: ${body.length}\r\n\r\n${body}`
+  ]
+  for (const bytes of beginnings) {
+    for (const delay of [0, 1, 5, 10]) {
+      const socket = open(proxy.url)
+      socket.on('error', () => {})
+      await once(socket, 'connect')
+      if (bytes !== '') await new Promise(resolve => socket.write(bytes, resolve))
+      await new Promise(resolve => setTimeout(resolve, delay))
+      socket.resetAndDestroy()
+    }
+  }
+  t.equal((await proxy.post(entry())).status, 201, 'it goes on serving')
+  const wrong = proxy.lines.filter(line => /"level":"(error|fatal)"/.test(line))
+  t.same(wrong, [], 'and nothing is an error of ours')
+})
+
+t.test('headers beyond 32 KiB: 431', async t => {
+  const proxy = await startProxy(t)
+  for (const header of [`X: ${'y'.repeat(40_000)}`, 'A: b\r\n'.repeat(20_000), `${'n'.repeat(40_000)}: x`]) {
+    isError(
+      t,
+      await raw(proxy.url, `POST /logtrail/logs HTTP/1.1\r\nHost: a\r\n${header}\r\n\r\n`),
+      431,
+      'HEADERS_TOO_LARGE'
+    )
+  }
+  isError(t, await raw(proxy.url, `GET /${'x'.repeat(40_000)} HTTP/1.1\r\nHost: a\r\n\r\n`), 431, 'HEADERS_TOO_LARGE')
+  const cookie = `session=${sign()}; other=${'z'.repeat(30_000)}`
+  t.equal((await proxy.post(entry(), { headers: { cookie } })).status, 201, 'but chunked sessions have room')
+})
+
+t.test('what is no request at all: 400', async t => {
+  const proxy = await startProxy(t)
+  for (const bytes of ['\u0016\u0003\u0001', 'hello\r\n\r\n', 'GET /\r\n\r\n', 'GET / HTTP/3.0\r\nHost: a\r\n\r\n']) {
+    isError(t, await raw(proxy.url, Buffer.from(bytes, 'latin1')), 400, 'BAD_REQUEST')
+  }
+})
+
+t.test('CONNECT opens nothing', async t => {
+  const proxy = await startProxy(t)
+  const received = await raw(proxy.url, 'CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n')
+  isError(t, received, 405, 'METHOD_NOT_ALLOWED')
+})
+
+t.test('Expect: 100-continue is met; anything else expected is passed over', async t => {
+  const proxy = await startProxy(t)
+  const body = JSON.stringify(entry())
+  const request = (expect: string, session = sign()) =>
+    [
+      'POST /logtrail/logs HTTP/1.1',
+      'Host: a',
+      'Content-Type: application/json',
+      'Sec-Fetch-Site: same-origin',
+      `Cookie: session=${session}`,
+      `Content-Length: ${body.length}`,
+      `Expect: ${expect}`,
+      'Connection: close',
+      '',
+      ''
+    ].join('\r\n')
+  const socket = open(proxy.url)
+  let received = ''
+  socket.on('data', chunk => {
+    received += chunk
+    if (/^HTTP\/1\.1 100 Continue\r\n\r\n$/.test(received)) socket.write(body)
+  })
+  socket.write(request('100-continue'))
+  await once(socket, 'close')
+  t.same(statuses(received), [100, 201])
+  t.same(statuses(await raw(proxy.url, request('a-miracle') + body)), [201])
+  t.equal(proxy.logtrail.entries().length, 2)
+})
+
+t.test('Upgrade is passed over', async t => {
+  const proxy = await startProxy(t)
+  const upgrade = 'Connection: upgrade, close\r\nUpgrade: websocket, h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
+  const received = await raw(proxy.url, `GET /logtrail/logs HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`)
+  t.match(statuses(received).join(), /^405/)
+})
+
+t.test('sockets are limited', async t => {
+  const server = createServer()
+  guardConnections(server, () => {})
+  t.equal(server.maxConnections, 4096)
+})
+
+t.test('a socket that is gone is not written to', async t => {
+  const server = createServer()
+  server.on('clientError', (error, socket) => {
+    answerClientError(Object.assign(error, { code: 'ECONNRESET' }), socket as Socket)
+    t.ok(socket.destroyed)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const received = await raw(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'GARBAGE\r\n\r\n')
+  t.equal(received, '')
+})
