@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import type { Test } from 'tap'
-import { HttpError } from '../../src/errors.js'
 import type { Claimed, EntryId, NewEntry, Outbox } from '../../src/outbox/outbox.js'
 import { holdsToModel } from './model.js'
 
@@ -337,6 +336,19 @@ export function behaves(t: Test, { place, durable }: Store): void {
       t.equal(await after.deadLetters.purge('all'), 0)
     })
 
+    t.test('what is being buried cannot be settled otherwise', async t => {
+      const outbox = await place(t)()
+      await outbox.append([entry('u:ann', 1), entry('u:ann', 2)])
+      const both = ids(await outbox.claim(ALL))
+      const burying = outbox.bury(both.map(id => ({ id, reason })))
+      await outbox.acknowledge(both)
+      await outbox.release(both)
+      await outbox.bury(both.map(id => ({ id, reason })))
+      await burying
+      t.match(outbox.stats(), { waiting: 0, claimed: 0, deadLetters: 2 })
+      t.equal((await outbox.deadLetters.list()).length, 2)
+    })
+
     t.test('many dead letters are moved in slices', async t => {
       const outbox = await place(t)()
       await outbox.append(Array.from({ length: 1000 }, (_, n) => entry(`u:${n % 10}`, n)))
@@ -397,6 +409,3 @@ export function behaves(t: Test, { place, durable }: Store): void {
     await fc.assert(holdsToModel(t, place, durable), { seed, numRuns: durable ? 25 : 100, endOnFailure: true })
   })
 }
-
-/** Used by tests that speak of errors. */
-export const isHttpError = (error: unknown): error is HttpError => error instanceof HttpError
