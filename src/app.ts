@@ -8,6 +8,7 @@ import { createMetrics } from './admin/metrics.js'
 import { createMonitor } from './admin/monitor.js'
 import { degradedChecks, type Phase, type ReadinessSource } from './admin/readiness.js'
 import { createRequestLog } from './admin/request-log.js'
+import { createClientRoute } from './app/client.js'
 import { createLine, deliverBy, deliverDirect, type Line, queueReading } from './app/delivery.js'
 import { createLimits } from './app/limits.js'
 import { closeRedis, connectRedis, redisCheck } from './app/redis.js'
@@ -133,6 +134,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const tag = createSessionTagger(
     config.SESSION_JWT_SECRET ?? config.SESSION_SECRET.at(-1) ?? config.LOGTRAIL_API_KEY[0]!
   )
+  const clientRoute = createClientRoute()
+  if (!clientRoute) log.warn('client.js is not built, and not served: run `npm run build`')
   const app = await createPublicListener({
     log,
     prefix: config.ROUTE_PREFIX,
@@ -145,6 +148,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     tag,
     reader: createReader(rulesOf(config)),
     createLimits: (app, sender) => createLimits(config, app, sender, tag, shared, log),
+    ...(clientRoute ? { client: clientRoute } : {}),
     metrics,
     logRequest: createRequestLog(log),
     isStopping: () => phase === 'stopping',
