@@ -31,6 +31,7 @@ export interface StandIn {
   answer: (user: string | undefined, entries: Received['entries'], request: IncomingMessage) => Answer | undefined
   /** Pages by path, HTML. */
   pages: Record<string, string>
+  scripts: Record<string, string>
   /** Headers of each page. */
   pageHeaders: Record<string, string>
   allowedOrigins: string[]
@@ -52,6 +53,7 @@ export async function startStandIn(): Promise<StandIn> {
     requests: [],
     answer: () => undefined,
     pages: {},
+    scripts: {},
     pageHeaders: {},
     allowedOrigins: [],
     taken: () =>
@@ -104,6 +106,7 @@ export async function startStandIn(): Promise<StandIn> {
       const type = { 'content-type': 'text/javascript; charset=utf-8' }
       return say(200, origin && !cors.vary ? { ...type, 'access-control-allow-origin': '*' } : type, client)
     }
+    if (standIn.scripts[path]) return say(200, { 'content-type': 'text/javascript' }, standIn.scripts[path])
     if (path !== '/logtrail/logs/bulk') {
       const page = standIn.pages[path]
       return say(page ? 200 : 404, { 'content-type': 'text/html; charset=utf-8', ...standIn.pageHeaders }, page ?? '')
