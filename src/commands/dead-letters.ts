@@ -25,16 +25,14 @@ export async function deadLetters(io: Io, flags: DeadLetterFlags, [word, ...ids]
     io.err('The queue is in Redis (QUEUE_STORE): only one on disk can be looked after from here.\n')
     return 1
   }
-  let letters: Awaited<ReturnType<typeof openDeadLetters>> | undefined
-  try {
-    letters = await openDeadLetters(QUEUE_PATH, event => io.err(`${printable(JSON.stringify(event))}\n`))
-    return await work(letters)
-  } catch (error) {
-    io.err(`${printable((error as Error).message)}\n`)
-    return 1
-  } finally {
-    await letters?.close()
-  }
+  const failed = (error: Error) => io.err(`${printable(error.message)}\n`)
+  const letters = await openDeadLetters(QUEUE_PATH, event => io.err(`${printable(JSON.stringify(event))}\n`)).catch(
+    failed
+  )
+  if (!letters) return 1
+  const status = await work(letters).catch(failed)
+  await letters.close()
+  return status ?? 1
 }
 
 function workOf(io: Io, flags: DeadLetterFlags, word: string | undefined, ids: string[]) {

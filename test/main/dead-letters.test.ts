@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { runCommand } from '../../src/commands/command-line.js'
@@ -100,6 +103,18 @@ t.test('a damaged queue is told', async t => {
   const { status, out, err } = await run(path, 'list')
   t.match({ status, out }, { status: 0, out: 'There are no dead letters.\n' })
   t.match(JSON.parse(err), { kind: 'damaged', message: /was not a folder/, setAside: /damaged-/ })
+})
+
+t.test('a proxy that goes away in between', async t => {
+  // Not t.testdir: the address of a socket is short.
+  const path = mkdtempSync(join(tmpdir(), 'q-'))
+  const server = createServer(connection => connection.on('data', () => connection.destroy()))
+  await new Promise<void>(resolve => server.listen(join(path, 'control.sock'), resolve))
+  t.teardown(() => {
+    server.close()
+    rmSync(path, { recursive: true })
+  })
+  t.match(await run(path, 'list'), { status: 1, out: '', err: 'the process that holds the queue went away\n' })
 })
 
 t.test('what there is not', async t => {
