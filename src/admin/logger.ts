@@ -43,11 +43,11 @@ export function describeError(error: unknown, depth = 0): unknown {
   }
 }
 
-/** Secrets as they stand, and as JSON writes them. */
+/** Secrets as they stand, and as JSON writes them. The longest first: of one that begins with another nothing may stay. */
 export function mask(line: string, secrets: Iterable<string>): string {
   let masked = line
-  for (const secret of secrets) {
-    if (secret.length < SHORTEST_SECRET) continue
+  for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
+    if (secret.length < SHORTEST_SECRET) break
     if (masked.includes(secret)) masked = masked.replaceAll(secret, '[SECRET]')
     const written = JSON.stringify(secret).slice(1, -1)
     if (written !== secret && masked.includes(written)) masked = masked.replaceAll(written, '[SECRET]')
