@@ -36,6 +36,7 @@ if (argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(dist, { recursive: true })
   const client = bundle('client')
   writeFileSync(`${dist}client.js`, client)
+  writeFileSync(`${dist}pino.js`, bundle('pino'))
   const size = gzipSize(client)
   console.log(`client.js: ${size} bytes gzipped (at most ${MAX_GZIP})`)
   if (size > MAX_GZIP) {

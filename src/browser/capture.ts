@@ -1,4 +1,4 @@
-import type { Entry } from './client.js'
+import type { Entry } from './logger.js'
 import { plain } from './plain.js'
 
 /** Most different errors between two flushes. */

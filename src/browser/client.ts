@@ -1,70 +1,41 @@
 import { asFields, createCapture } from './capture.js'
 import { bytesOf, createDelivery, MAX_PIECE } from './delivery.js'
+import type { DropDetail, DropReason, Fields, Level, Logger, Options } from './logger.js'
 import { plain } from './plain.js'
 import { createStore } from './store.js'
 
-export type Level = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'
+/*
+ * The browser client: what becomes of an entry.
+ *
+ * `log.info(…)` copies it (plain.ts) into a batch in memory. A flush sends the batches: when `flushInterval` is over, one
+ * is full, the page is hidden or goes, or the app says so. Every request is a keepalive one within the browser's budget,
+ * so that what is on its way when the page goes still arrives. What is not delivered is put aside (store.ts), shared by
+ * all tabs and kept for a day, or given up and told to `onDrop`. Each entry is in one place at a time, so nothing is sent
+ * twice, except where an answer was lost; and nobody sees the answer to what was sent as the page went. Where sending has
+ * just failed, or the network is off, a page that goes puts aside instead.
+ *
+ * Whose an entry is
+ *
+ * The server stamps entries with the user of the request's session, which the page cannot see: the cookie is HttpOnly.
+ * It learns only from answers, by `X-Session-Tag`, and the user may change in between, also in another tab. Therefore:
+ *
+ *  1. An entry goes unasked only once, in the flush right after it was logged: it is of whoever is signed in then. So
+ *     `await log.flush()` before signing out.
+ *  2. What is put aside is put aside under the tag of the last answer. It is sent only right after an answer with the same
+ *     tag; the answer to a fresh batch serves, else an empty batch is sent to ask, which the server refuses (400), with
+ *     the tag. Nothing of another user's is asked for: it waits until that user is back.
+ *  3. A 401 ends what is known. What was logged before it stays its user's, what is logged after it is of the next user.
+ *  4. What is put aside before any answer is of nobody yet: the page's next answer tells. If the page is gone by then, it
+ *     is of the next user that any page learns of, provided that this browser knew the same user last, or none. If it knew
+ *     another one, nobody can tell whose the entry is, and it is kept until it expires, but never sent.
+ *  5. An answer without a tag is a user, too: nobody.
+ */
+export type { DropDetail, DropReason, Entry, Fields, Level, Log, Logger, Options } from './logger.js'
 
 // The last is a threshold only.
 const LEVELS = 'trace debug info warn error fatal none'.split(' ') as Level[]
 /** Most batches that wait in memory for the next flush. */
 const MAX_FRESH = 200
-
-/** What an entry may say besides its action, level and time (Logtrail's `CreateLogRequest`). */
-export interface Fields {
-  message?: string
-  environment?: 'development' | 'staging' | 'production'
-  actor?: object
-  target?: object
-  context?: object
-  metadata?: object
-  tags?: string[]
-  [field: string]: unknown
-}
-
-export interface Entry extends Fields {
-  action: string
-  level: Level
-  /** RFC 3339, by the page's monotonic clock. */
-  clientTimestamp: string
-}
-
-/**
- * Why an entry was given up: `refused` by the server (the detail says why), `expired` after a day of waiting, `overflow`
- * of what may wait, `size` over 60,000 bytes, `invalid` where it could not be made at all.
- */
-export type DropReason = 'refused' | 'expired' | 'overflow' | 'size' | 'invalid'
-
-export interface DropDetail {
-  status?: number
-  field?: string
-  message?: string
-}
-
-export interface Options {
-  /** Where the proxy is: `https://app.example/logtrail`. Default: the folder this module was served from, or `/logtrail`. */
-  base?: string | URL
-  /** Entries below are not sent; `none` sends nothing. Default `trace`: everything. */
-  level?: Level | 'none'
-  /** Most entries in one request; not above the plan's where the proxy delivers directly. Default 50. */
-  batchSize?: number
-  /** Longest an entry waits for company, in milliseconds. Default 2000. */
-  flushInterval?: number
-  /** Told of every entry that is given up. Entries logged by it are ignored. */
-  onDrop?(entry: Entry, reason: DropReason, detail: DropDetail): void
-  /** Logs uncaught errors and unhandled rejections. Default false. */
-  captureErrors?: boolean
-}
-
-/** Logs one entry: `log.info('checkout.paid', { metadata: { cart: 7 } })`. Also takes an error, or a message alone. */
-export type Log = (action: string, fields?: Fields | Error | string) => void
-
-export interface Logger extends Record<Level, Log> {
-  /** A logger whose entries carry these fields, too; objects among them are merged one level deep. */
-  child(fields: Fields): Logger
-  /** Sends what waits, now. Resolves when all of it is delivered, put aside or given up; never rejects. */
-  flush(): Promise<void>
-}
 
 /** Where the proxy serves this module it is beside it; a bundler puts the bundle's address here, webpack the file's path. */
 const SERVED = /^(?!.*\/dist\/)(http.*)\/client\.js/

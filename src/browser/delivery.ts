@@ -1,4 +1,4 @@
-import type { DropDetail, DropReason } from './client.js'
+import type { DropDetail, DropReason } from './logger.js'
 import type { Store, Tag } from './store.js'
 
 /** Bytes of one request, and of all keepalive requests under way: the browser's own budget for a page is 64 KiB. */
