@@ -139,6 +139,21 @@ export class Batch {
     this.#stack.push(piece(entries.slice(0, middle), names, { left: content }))
   }
 
+  /** Two batches, each with half of the users, who are independent; or where that cannot be, this one with `current` halved. */
+  parts(): Batch[] {
+    const { entries } = this.#top
+    const users = [...new Set(entries.map(entry => entry.user))]
+    if (!this.#whole || users.length === 1) {
+      this.halve(false)
+      return [this]
+    }
+    const some = new Set(users.slice(users.length >> 1))
+    return [
+      new Batch(entries.filter(entry => !some.has(entry.user))),
+      new Batch(entries.filter(entry => some.has(entry.user)))
+    ]
+  }
+
   /** `current`, a single entry, leaves as a batch of its own, with all that is its user's behind it. */
   detach(): Batch {
     const { entries, suspects } = this.#pop()

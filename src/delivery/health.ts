@@ -11,6 +11,8 @@ export interface Health {
   /** True while anything is wrong: one request at a time, as a probe. */
   probing(): boolean
   wrong(): 'key' | 'upstream' | undefined
+  /** Faults since Logtrail last dealt with a request; several at once are one. */
+  failures(): number
   /** Largest batch worth risking now. */
   shrink(entries: number): number
   /** A request sent at `sentAt` met a fault of the upstream, or none of our keys was accepted. */
@@ -32,6 +34,7 @@ export function createHealth(clock: Clock, random: () => number, longestBackoff:
     wait: () => Math.max(0, nextTry - clock.now()),
     probing: () => failures > 0 || keyRefused,
     wrong: () => (keyRefused ? 'key' : failures > 0 ? 'upstream' : undefined),
+    failures: () => failures,
     shrink: entries => (keyRefused ? 1 : entries),
 
     failed(sentAt) {

@@ -50,10 +50,8 @@ export function createReception(options: ReceptionOptions): Reception {
   function upstreamFailed(batch: Batch, ticket: Ticket, error: HttpError): Next {
     onFault(error)
     batch.faults++
-    if (!batch.suspect) {
-      fault = error
-      health.failed(ticket.at)
-    }
+    fault = error
+    health.failed(ticket.at)
     return 'failed'
   }
 

@@ -2,12 +2,13 @@ import type { EntryId } from '../outbox/outbox.js'
 import { backoff } from './backoff.js'
 import type { Batch } from './batch.js'
 import type { Clock } from './clock.js'
+import type { Health } from './health.js'
 
 /** At most so many are kept for a fault; further ones go back to the outbox. */
 const MOST_KEPT = 16
 /** Faults in a row before a suspect is halved: an upstream that fails at random would dissect everything. */
 const SUSPICION = 2
-/** The same for a batch that nothing can be compared with. */
+/** The same where nothing new comes that it could be compared with. */
 const PATIENCE = 4
 const ASIDE_BASE = 30_000
 const ASIDE_MOST = 600_000
@@ -21,11 +22,11 @@ export interface Resting {
   remove(batch: Batch): void
   /**
    * A batch met a fault of the upstream.
-   * @param pause milliseconds until the upstream is tried again
-   * @param others whether anything else could be tried then
+   * @param health of which `failures` and `wait` are asked
+   * @param others whether anything else could be tried next
    * @returns false where it should go back to the outbox
    */
-  failed(batch: Batch, pause: number, others: boolean): boolean
+  failed(batch: Batch, health: Pick<Health, 'failures' | 'wait'>, others: boolean): boolean
   /** Logtrail dealt with some batch. */
   succeeded(): void
   /** Takes batches out. @returns ids of all their entries */
@@ -35,7 +36,7 @@ export interface Resting {
 /**
  * An upstream that fails may be down; or it stumbles over one entry, again and again, and only the batch that holds it
  * fails. The two are told apart by trying another batch next. Where that one passes, the first is a suspect: it is tried
- * again, halved where it fails again, until one entry stands alone. That one is put aside and tried ever more rarely;
+ * again, and parted where it fails again, until one entry stands alone. That one is put aside and tried ever more rarely;
  * only its own user's entries wait behind it, and the others of its batch go.
  */
 export function createResting(clock: Clock, random: () => number): Resting {
@@ -63,29 +64,30 @@ export function createResting(clock: Clock, random: () => number): Resting {
       return next
     },
 
-    failed(batch, pause, others) {
+    failed(batch, health, others) {
       const now = clock.now()
-      const only = !others && batches.size === 0
-      const patience = batch.suspect ? SUSPICION : only ? PATIENCE : Number.POSITIVE_INFINITY
+      // Where others fail too, it is the upstream.
+      if (health.failures() > 1) batch.suspect = false
+      const patience = batch.suspect ? SUSPICION : others ? Number.POSITIVE_INFINITY : PATIENCE
       if (batch.faults < patience) {
         if (batch.whole && batches.size >= MOST_KEPT) return false
         // The next turn is another's, where there is another.
-        batch.due = batch.suspect || only ? now : now + 2 * pause
+        batch.due = others || batches.size > 0 ? now + 2 * health.wait() : now
         add(batch)
-        return true
+      } else if (batch.current.length > 1) {
+        for (const part of batch.parts()) {
+          part.faults = 1
+          part.due = now
+          add(part)
+        }
+      } else {
+        const alone = batch.detach()
+        alone.faults = 1
+        alone.aside = batch.aside
+        if (batch.suspect) putAside(alone)
+        else add(alone)
+        if (!batch.done) add(batch)
       }
-      batch.due = now
-      if (batch.current.length > 1) {
-        batch.halve(false)
-        add(batch)
-        return true
-      }
-      const alone = batch.detach()
-      alone.faults = 1
-      alone.aside = batch.aside
-      if (batch.suspect) putAside(alone)
-      else add(alone)
-      if (!batch.done) add(batch)
       return true
     },
 

@@ -68,7 +68,8 @@ export function createSender(options: SenderOptions): Sender {
       const wait = sendNext()
       if (wait === 0) continue
       if (wait < Number.POSITIVE_INFINITY) timer = clock.setTimeout(pump, Math.min(Math.ceil(wait), LONGEST_TIMER))
-      if (stopping !== undefined && !claiming && underWay.size === 0 && clock.now() + wait >= deadline) end()
+      const idle = !claiming && underWay.size === 0 && !settlement.busy()
+      if (stopping !== undefined && idle && clock.now() + wait >= deadline) end()
       return
     }
   }
@@ -107,8 +108,7 @@ export function createSender(options: SenderOptions): Sender {
     pump()
   }
 
-  function take(claimed: Claimed[]): void {
-    const entries = stillWanted(claimed)
+  function take(entries: Claimed[]): void {
     if (gate.claimed(entries)) send(new Batch(entries))
     else if (entries.length > 0) release(entries.map(idOf))
   }
@@ -120,12 +120,6 @@ export function createSender(options: SenderOptions): Sender {
     }
     void outbox.acknowledge(ids.filter(id => !wanted(id)))
     void outbox.release(ids.filter(wanted))
-  }
-
-  function stillWanted(claimed: Claimed[]): Claimed[] {
-    if (wanted === undefined || claimed.every(entry => wanted(entry.id))) return claimed
-    void outbox.acknowledge(claimed.filter(entry => !wanted(entry.id)).map(idOf))
-    return claimed.filter(entry => wanted(entry.id))
   }
 
   function send(batch: Batch): void {
@@ -149,7 +143,7 @@ export function createSender(options: SenderOptions): Sender {
     if (ended) return
     if (next === 'settled') resting.succeeded()
     const { waiting, claimed } = outbox.stats()
-    const kept = next === 'failed' && resting.failed(batch, health.wait(), waiting > claimed)
+    const kept = next === 'failed' && resting.failed(batch, health, waiting > claimed)
     if (!kept && !batch.done) {
       // One as it was claimed is mixed anew; one that was split keeps what was found out.
       if (batch.whole) release(batch.ids())

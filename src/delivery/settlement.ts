@@ -20,10 +20,18 @@ export interface SettlementOptions {
   freed: () => void
 }
 
+export interface Settlement {
+  settle(outcome: Settled): void
+  /** Dead letters that are being written. */
+  busy(): boolean
+  stop(): void
+}
+
 /** Tells the outbox and whoever waits what became of entries. */
-export function createSettlement(options: SettlementOptions): { settle(outcome: Settled): void; stop(): void } {
+export function createSettlement(options: SettlementOptions): Settlement {
   const { outbox, clock, settled, onFault = () => {} } = options
   let stopped = false
+  let burials = 0
 
   /** An acknowledgement that is lost means that the entries are sent once more after a restart. */
   function acknowledge(ids: readonly EntryId[]): void {
@@ -44,6 +52,7 @@ export function createSettlement(options: SettlementOptions): { settle(outcome: 
       if (!stopped) clock.setTimeout(() => void bury(refused), BURY_AGAIN)
       return
     }
+    burials--
     for (const each of refused) settled?.(each.entry.id, each)
     for (const { reason } of items) options.onBuried?.(1, reason.code)
     options.freed()
@@ -59,12 +68,15 @@ export function createSettlement(options: SettlementOptions): { settle(outcome: 
       }
       if (refused.length === 0) return
       if (options.keepRefused) {
+        burials++
         void bury(refused)
         return
       }
       acknowledge(refused.map(each => each.entry.id))
       for (const each of refused) settled?.(each.entry.id, each)
     },
+
+    busy: () => burials > 0,
 
     stop() {
       stopped = true

@@ -18,12 +18,14 @@ export type Order =
   | { kind: 'start'; setting: Setting }
   | { kind: 'deliver'; number: number; user: string; ids: string[] }
   | { kind: 'rotate'; keys: string[] }
+  | { kind: 'count' }
   | { kind: 'stop' }
 
 export type Report =
   | { kind: 'ready' }
   | { kind: 'started' }
   | { kind: 'settled'; number: number; acknowledged: boolean }
+  | { kind: 'waiting'; entries: number }
   | { kind: 'stopped'; books: Books }
 
 const tell = (report: Report) => void process.send!(report)
@@ -80,6 +82,9 @@ process.on('message', async (order: Order) => {
     }
     case 'rotate':
       keyring.replace(order.keys)
+      break
+    case 'count':
+      tell({ kind: 'waiting', entries: outbox.stats().waiting })
       break
     case 'stop':
       await delivery.stop(5000)

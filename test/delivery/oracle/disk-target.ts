@@ -60,6 +60,12 @@ export function createDiskTarget(path: string): Target {
       order({ kind: 'rotate', keys })
     },
 
+    async waiting() {
+      const said = report('waiting')
+      order({ kind: 'count' })
+      return (await said).entries
+    },
+
     async kill() {
       running = false
       const dying = child

@@ -11,6 +11,8 @@ export interface Target {
   rotate(keys: string[]): Promise<void>
   /** SIGKILL. */
   kill(): Promise<void>
+  /** How many entries wait. */
+  waiting(): Promise<number>
   /** SIGTERM; what it counted since its last start. */
   stop(): Promise<Books>
   /** Ids of the dead letters, and how many entries wait; once it is stopped. */
@@ -136,7 +138,9 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
     await Promise.all([disturb(), ...Array.from({ length: users }, (_, user) => write(user))])
     logtrail.faults.clear()
     const due = acknowledged.filter(id => !isBad(id))
+    const until = performance.now() + patience * 1000
     await logtrail.waitFor(({ ids }) => due.every(id => ids.has(id)), patience * 1000).catch(() => {})
+    while (performance.now() < until && (await target.waiting()) > 0) await pause(100)
     const books = await target.stop()
     const { dead, waiting } = await target.inspect()
     const deadSet = new Set(dead)
