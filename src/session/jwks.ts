@@ -93,8 +93,8 @@ export function createJwksSource(options: JwksOptions): KeySource {
     return keys !== undefined && time < lookedAt + 2 * REFRESH_MS
   }
 
-  function matching(algorithm: string, kid: string | undefined): VerificationKey[] {
-    return (keys ?? []).filter(key => key.algorithms.includes(algorithm) && (kid === undefined || key.kid === kid))
+  function matching(algorithm: string, kid: string | undefined): VerificationKey[] | undefined {
+    return keys?.filter(key => key.algorithms.includes(algorithm) && (kid === undefined || key.kid === kid))
   }
 
   function unavailable(): HttpError {
@@ -110,14 +110,14 @@ export function createJwksSource(options: JwksOptions): KeySource {
     tend,
     async find(algorithm, kid) {
       if (!tend(now())) await fetch()
-      if (keys === undefined) throw unavailable()
       let found = matching(algorithm, kid)
-      if (found.length === 0) {
+      if (found?.length === 0) {
         await fetch()
         found = matching(algorithm, kid)
         // The new key may well be in the set that cannot be had.
-        if (found.length === 0 && fault !== undefined) throw unavailable()
+        if (found?.length === 0 && fault !== undefined) throw unavailable()
       }
+      if (found === undefined) throw unavailable()
       return found
     },
     async check() {

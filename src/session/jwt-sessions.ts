@@ -198,7 +198,7 @@ function reason(error: unknown): string {
   if (speaksOfClaims(error)) {
     return `token: ${error.claim} ${error.reason}`
   }
-  return `token: ${(error as { code?: string }).code ?? (error as Error).name}`
+  return `token: ${(error as Error).name}`
 }
 
 function speaksOfClaims(error: unknown): error is errors.JWTClaimValidationFailed | errors.JWTExpired {

@@ -57,7 +57,7 @@ t.test('a refusal is remembered for five seconds', async t => {
   t.equal(await outcome(source, bearer(bad)), 'SESSION_INVALID')
   t.throws(
     () => source.identify(bearer(bad)),
-    { code: 'SESSION_INVALID', cause: /SIGNATURE_VERIFICATION_FAILED/ },
+    { code: 'SESSION_INVALID', cause: /JWSSignatureVerificationFailed/ },
     'at once'
   )
   clock.time = NOW + 5_000

@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { createRedisSessions, type RedisSessionsOptions } from '../../src/session/redis-sessions.js'
+import type { SessionSource } from '../../src/session/session.js'
 import { outcome, refusal } from './forge.js'
 import { connect, expressApp, fastifyApp } from './redis-apps.js'
 import { redisMissing, startRedis } from './redis-server.js'
@@ -33,6 +34,32 @@ async function setUp(t: Test, more: Partial<RedisSessionsOptions> = {}) {
     await server.stop()
   })
   return { server, redis, source }
+}
+
+async function readsWhatIsStored(t: Test, source: SessionSource, set: (key: string, text: string) => unknown) {
+  const user = { passport: { user: 'ada' } }
+  const ada = { userId: 'ada', via: 'cookie' }
+  const cases: [string, unknown, unknown][] = [
+    ['a user', user, ada],
+    ['no cookie', { ...user, cookie: null }, ada],
+    ['no end', { ...user, cookie: { expires: null } }, ada],
+    ['an end that is none', { ...user, cookie: { expires: 'never' } }, ada],
+    ['an end to come', { ...user, cookie: { expires: '2999-01-01T00:00:00Z' } }, ada],
+    ['an end gone by', { ...user, cookie: { expires: '2020-01-01T00:00:00Z' } }, 'SESSION_EXPIRED'],
+    ['an end as a number', { ...user, cookie: { expires: 1 } }, 'SESSION_EXPIRED'],
+    ['nobody', { cookie: {} }, null],
+    ['nobody any more', { passport: { user: null } }, null],
+    ['a user that is none', { passport: { user: { id: 'ada' } } }, 'SESSION_INVALID'],
+    ['an empty user', { passport: { user: '' } }, 'SESSION_INVALID'],
+    ['null', null, null],
+    ['a list', [user], null],
+    ['text', 'ada', null],
+    ['no JSON', undefined, 'SESSION_INVALID']
+  ]
+  for (const [name, stored, expected] of cases) {
+    await set('app:id', stored === undefined ? '{' : JSON.stringify(stored))
+    t.same(await outcome(source, signed('id')), expected, name)
+  }
 }
 
 t.test('with a real Redis', { skip: redisMissing }, async t => {
@@ -114,29 +141,7 @@ t.test('with a real Redis', { skip: redisMissing }, async t => {
 
   t.test('what is stored', async t => {
     const { redis, source } = await setUp(t, { prefix: 'app:' })
-    const user = { passport: { user: 'ada' } }
-    const ada = { userId: 'ada', via: 'cookie' }
-    const cases: [string, unknown, unknown][] = [
-      ['a user', user, ada],
-      ['no cookie', { ...user, cookie: null }, ada],
-      ['no end', { ...user, cookie: { expires: null } }, ada],
-      ['an end that is none', { ...user, cookie: { expires: 'never' } }, ada],
-      ['an end to come', { ...user, cookie: { expires: '2999-01-01T00:00:00Z' } }, ada],
-      ['an end gone by', { ...user, cookie: { expires: '2020-01-01T00:00:00Z' } }, 'SESSION_EXPIRED'],
-      ['an end as a number', { ...user, cookie: { expires: 1 } }, 'SESSION_EXPIRED'],
-      ['nobody', { cookie: {} }, null],
-      ['nobody any more', { passport: { user: null } }, null],
-      ['a user that is none', { passport: { user: { id: 'ada' } } }, 'SESSION_INVALID'],
-      ['an empty user', { passport: { user: '' } }, 'SESSION_INVALID'],
-      ['null', null, null],
-      ['a list', [user], null],
-      ['text', 'ada', null],
-      ['no JSON', undefined, 'SESSION_INVALID']
-    ]
-    for (const [name, stored, expected] of cases) {
-      await redis.set('app:id', stored === undefined ? '{' : JSON.stringify(stored))
-      t.same(await outcome(source, signed('id')), expected, name)
-    }
+    await readsWhatIsStored(t, source, (key, text) => redis.set(key, text))
     await redis.del('app:id')
     await redis.hset('app:id', 'passport', 'ada')
     const error = await refusal(source, signed('id'))
@@ -230,4 +235,21 @@ t.test('what a configuration must have', async t => {
   t.throws(make({ secrets: [] }), /^SESSION_SECRET/)
   t.throws(make({ secrets: [NEW, ''] }), /^SESSION_SECRET/)
   t.throws(make({ userClaim: '' }), /^SESSION_USER_CLAIM/)
+})
+
+t.test('the same without a Redis at hand', async t => {
+  const data = new Map<string, string>()
+  const redis = { get: async (key: string) => data.get(key) ?? null, pttl: async () => -1 }
+  const given = { redis, cookie: 'connect.sid', secrets: [NEW], userClaim: 'passport.user', prefix: 'app:' }
+  const source = createRedisSessions(given)
+  await readsWhatIsStored(t, source, (key, text) => data.set(key, text))
+  data.clear()
+  t.equal(await outcome(source, signed('id')), 'SESSION_EXPIRED')
+  t.match(await source.check(), { ok: true })
+  await source.close()
+
+  const still = createRedisSessions({ ...given, redis: { ...redis, get: () => new Promise(() => {}) }, timeoutMs: 20 })
+  const flood = await Promise.all(Array.from({ length: 1_001 }, () => refusal(still, signed('id'))))
+  t.same(new Set(flood.map(error => error.code)), new Set(['SESSION_UNAVAILABLE']))
+  t.match(await still.check(), { ok: false, message: /too many/ })
 })
