@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { BlockList, isIPv6 } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import type { DestinationStream } from 'pino'
@@ -23,6 +22,7 @@ import { watchKeyFile } from './logtrail/key-file.js'
 import { createKeyring } from './logtrail/keyring.js'
 import { createPublicListener } from './public.js'
 import { createSessionTagger } from './session/tag.js'
+import { VERSION } from './version.js'
 
 /** The composition root: makes every room from the configuration, hands each the few values it needs, and ends them. */
 
@@ -44,8 +44,7 @@ export interface StartOptions {
   ca?: string
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-const USER_AGENT = `logtrail-bff/${version}`
+const USER_AGENT = `logtrail-bff/${VERSION}`
 /** Of the time to drain, the last part is kept for answering 503 to whoever still waits. */
 const LAST_WORDS_MS = 500
 
@@ -59,8 +58,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   })
   let phase: Phase = 'starting'
 
-  const sessions = createSessions(config, USER_AGENT, log)
-  const shared = config.REDIS_URL ? connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
+  const sessions = await createSessions(config, USER_AGENT, log)
+  const shared = config.REDIS_URL ? await connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
   const monitor = createMonitor({ session: () => sessions.check() })
   let line: Line | undefined
   const source: ReadinessSource = {
@@ -124,7 +123,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   })
 
   if (config.DELIVERY !== 'direct') {
-    line = createLine(config, client, keyring, metrics, log)
+    line = await createLine(config, client, keyring, metrics, log)
     const { inherited, damage, setAside } = await line.delivery.start()
     metrics.entries('inherited', inherited)
     if (inherited > 0) log.info({ entries: inherited }, 'entries of an earlier run go out first')
@@ -168,7 +167,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       : await createAdminListener({
           metrics,
           readiness: source,
-          status: () => ({ version, phase, books: metrics.books(), inFlight: drain.inFlight() }),
+          status: () => ({ version: VERSION, phase, books: metrics.books(), inFlight: drain.inFlight() }),
           log
         })
 

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import type { FastifyInstance } from 'fastify'
 
-/** Where the build puts the module: beside this file's own folder, or in `dist` when this runs from `src`. */
-const PLACES = ['../browser/client.js', '../../dist/browser/client.js'].map(place => new URL(place, import.meta.url))
+/** Where the build puts the module: beside the bundle or its parts, or in `dist` when this runs from `src`. */
+const PLACES = ['./browser/client.js', '../browser/client.js', '../../dist/browser/client.js'].map(
+  place => new URL(place, import.meta.url)
+)
 
 /** A page in the middle of a deployment may have the old client for this long; then it asks whether there is a new one. */
 const CACHE = 'public, max-age=300, must-revalidate'

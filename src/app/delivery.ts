@@ -4,14 +4,9 @@ import type { Config } from '../config.js'
 import { type Budget, createBudget } from '../delivery/budget.js'
 import { systemClock } from '../delivery/clock.js'
 import type { Delivery, DeliveryOptions } from '../delivery/delivery.js'
-import { direct } from '../delivery/direct.js'
-import { createPooled } from '../delivery/pooled.js'
-import { createQueued } from '../delivery/queued.js'
 import { deliveryRoutes } from '../delivery/routes.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { Keyring } from '../logtrail/keyring.js'
-import { createDiskOutbox } from '../outbox/disk.js'
-import { createMemoryOutbox } from '../outbox/memory.js'
 import type { Outbox } from '../outbox/outbox.js'
 
 /** Of one bulk request to Logtrail, which names no limit of its own. */
@@ -24,13 +19,13 @@ export interface Line {
   budget: Budget
 }
 
-export function createLine(
+export async function createLine(
   config: Config,
   client: LogtrailClient,
   keyring: Keyring,
   metrics: Metrics,
   log: FastifyBaseLogger
-): Line {
+): Promise<Line> {
   const budget = createBudget({ requestsPerMinute: config.LOGTRAIL_REQUESTS_PER_MINUTE, clock: systemClock })
   const common: DeliveryOptions = {
     client,
@@ -47,6 +42,8 @@ export function createLine(
     onFault: error => log.warn({ err: error }, 'a request to Logtrail failed')
   }
   if (config.DELIVERY === 'pooled') {
+    const { createMemoryOutbox } = await import('../outbox/memory.js')
+    const { createPooled } = await import('../delivery/pooled.js')
     const outbox = createMemoryOutbox({ maxEntries: config.POOL_MAX_PENDING })
     const onSettled = (delivered: number, rejected: number) => {
       metrics.entries('delivered', delivered)
@@ -54,6 +51,8 @@ export function createLine(
     }
     return { outbox, budget, delivery: createPooled({ ...common, outbox, timeout: config.POOL_TIMEOUT, onSettled }) }
   }
+  const { createDiskOutbox } = await import('../outbox/disk.js')
+  const { createQueued } = await import('../delivery/queued.js')
   const outbox = createDiskOutbox({
     path: config.QUEUE_PATH,
     maxBytes: config.QUEUE_MAX_BYTES,
@@ -119,13 +118,14 @@ export function queueReading(outbox: Outbox | undefined): { entries: number; byt
   return { entries: waiting, bytes, oldestAgeSeconds: age }
 }
 
-export function deliverDirect(
+export async function deliverDirect(
   app: FastifyInstance,
   read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
   config: Config,
   client: LogtrailClient,
   metrics: Metrics
 ): Promise<void> {
+  const { direct } = await import('../delivery/direct.js')
   return direct(app, {
     client,
     baseUrl: config.LOGTRAIL_URL,

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 
 /** Longest a command may take; whoever waits for one answers without Redis after that. */
 const COMMAND_MS = 1000
@@ -12,8 +12,9 @@ const LONGEST_RECONNECT_MS = 2000
  * that holds a password.
  * @param what it is for, in words, for the log
  */
-export function connectRedis(url: string, what: string, log: FastifyBaseLogger): Redis {
-  const redis = new Redis(url, {
+export async function connectRedis(url: string, what: string, log: FastifyBaseLogger): Promise<Redis> {
+  const { Redis: Client } = await import('ioredis')
+  const redis = new Client(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_MS,

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ConfigError } from '../config.js'
+import { VERSION } from '../version.js'
 import type { DeadLetterFlags } from './dead-letters.js'
 import { type Io, UsageError } from './io.js'
 
@@ -75,7 +75,7 @@ export async function runCommand(args: readonly string[], io: Io): Promise<numbe
     return EXIT.WELL
   }
   if (parsed.values.version) {
-    io.out(`${JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version}\n`)
+    io.out(`${VERSION}\n`)
     return EXIT.WELL
   }
   try {
