@@ -30,8 +30,8 @@ export interface ForwardAuthOptions {
   now?: (() => number) | undefined
 }
 
-/** Longer credentials are not passed on; servers take headers of 8 KB at most. */
-const MAX_CREDENTIAL = 8192
+/** Longer credentials are not passed on. Sessions in chunks can be long, but Node's own limit for all headers is 16 KB. */
+const MAX_CREDENTIAL = 15_000
 const MAX_ANSWER_BYTES = 64 * 1024
 const MAX_GOOD = 20_000
 /** Apart from the good ones, which a flood of bad ones must not push out. */
