@@ -93,7 +93,10 @@ function gather(
     } else {
       note({ parent, key })
       // Deleting hundreds of thousands one by one would take longer than copying what stays.
-      if (left === 0) return only(parent, room === 0 ? [] : level.slice(-room), kept)
+      if (left === 0) {
+        only(parent, room === 0 ? [] : level.slice(-room), kept)
+        return
+      }
       delete container[key]
     }
   }

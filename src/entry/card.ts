@@ -81,7 +81,7 @@ function readChain(chain: CardChain, text: string, at: number): void {
     }
     chain.end = index
     // A longer run of digits is no part of a card's number.
-    if (index - from > LONGEST) return
+    if (index - from > LONGEST) break
     chain.from[chain.groups] = from
     chain.to[chain.groups] = index
     chain.count[chain.groups++] = count
@@ -90,12 +90,12 @@ function readChain(chain: CardChain, text: string, at: number): void {
       SEPARATOR[text.charCodeAt(index)] !== 1 ||
       !isDigit(text.charCodeAt(index + 1))
     )
-      return
+      break
     if (count > AHEAD) {
       // The last groups cannot see all that belongs to them: they are read again.
       while (count - chain.count[chain.groups - 1]! < LONGEST) chain.groups--
       chain.end = chain.to[chain.groups - 1]!
-      return
+      break
     }
   }
 }

@@ -19,8 +19,8 @@ export function createMask(
   longest = Number.POSITIVE_INFINITY
 ): (text: string) => string {
   const on = new Set(patterns)
-  const finders: Finder[] = [() => false]
-  // What each character could be part of: an index into `finders`, mostly 0.
+  const finders: Finder[] = []
+  // What each character could be part of: the number of a finder, mostly 0 for none.
   const triggers = new Uint8Array(65536)
 
   function trigger(characters: string, ...found: (Finder | false)[]): void {
@@ -28,7 +28,7 @@ export function createMask(
     if (wanted.length === 0) return
     const [first, second] = wanted as [Finder, Finder?]
     finders.push(second === undefined ? first : (text, at, scan) => first(text, at, scan) || second(text, at, scan))
-    for (let at = 0; at < characters.length; at++) triggers[characters.charCodeAt(at)] = finders.length - 1
+    for (let at = 0; at < characters.length; at++) triggers[characters.charCodeAt(at)] = finders.length
   }
 
   const { findEquals, findEncodedEquals, findColon } = createAssignments([...SECRET_NAMES, ...names])
@@ -58,7 +58,7 @@ export function createMask(
         continue
       }
       scan.next = at + 1
-      if (finders[finder]!(text, at, scan)) {
+      if (finders[finder - 1]!(text, at, scan)) {
         masked += text.slice(scan.kept, scan.from) + REDACTED
         at = scan.kept = scan.to
       } else at = scan.next

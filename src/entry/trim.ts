@@ -53,6 +53,7 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
         roots.push({ container: value, place: { parent, key: name }, count: 0 })
       else if (typeof value === 'string' && !NEVER.has(name)) strings[name] = value
     }
+    // There is always one root: `metadata`, which holds the mark.
     const levels = membersByDepth(roots, gathering)
     const top = Object.entries(strings).map(([key, text]) => ({
       parent,
@@ -60,7 +61,7 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
       text: String(text),
       bytes: jsonBytes(String(text))
     }))
-    levels[0] = [...top, ...(levels[0] ?? [])]
+    levels[0] = [...top, ...levels[0]!]
     return levels
   }
 

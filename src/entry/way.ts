@@ -91,6 +91,11 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     note
   })
 
+  function hide(name: string, value: unknown): unknown {
+    walk.check(name, value)
+    return value === REDACTED ? value : walk.hide(name)
+  }
+
   /** Members that Logtrail's schema does not name: checked, then kept if allowed, else left behind. */
   function others(raw: Fields): Fields | undefined {
     let kept: Fields | undefined
@@ -101,7 +106,9 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
         fault(names.speak(name), 'must have another name: __proto__ and constructor are refused')
       } else if (allowed.has(name) && !(drops && follow(drops, facts.folded)?.here)) {
         kept ??= {}
-        kept[name] = walk.member(name, raw[name], drops && follow(drops, facts.folded))
+        kept[name] = facts.redact
+          ? hide(name, raw[name])
+          : walk.member(name, raw[name], drops && follow(drops, facts.folded))
       } else {
         walk.check(name, raw[name])
         note('removed', () => names.speak(name))
@@ -138,10 +145,9 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   function member<T>(name: string, value: T | undefined): T | undefined {
     if (value === undefined) return undefined
     if (hidden.has(name)) {
-      walk.check(name, value)
+      const mask = hide(name, value)
       // A text can say that it was masked; in the place of an object it would be no entry.
-      if (name !== 'message') walk.hide(name)
-      return name === 'message' ? ((value === REDACTED ? value : walk.hide(name)) as T) : undefined
+      return name === 'message' ? (mask as T) : undefined
     }
     const drop = dropOf[name]
     if (!drop?.here) return walk.member(name, value, drop) as T

@@ -1,5 +1,5 @@
-import { RefusedEntries } from '../../src/entry/refusal.js'
 import { createReader, type ReaderOptions, type Reading } from '../../src/entry/reader.js'
+import { RefusedEntries } from '../../src/entry/refusal.js'
 import { type Rules, SECRET_NAMES, type Who } from '../../src/entry/rules.js'
 
 /** The interface's defaults, on the professional plan. */

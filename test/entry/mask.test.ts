@@ -1,0 +1,321 @@
+import t, { type Test } from 'tap'
+import { createMask } from '../../src/entry/mask.js'
+import { PATTERNS } from '../../src/entry/rules.js'
+
+const mask = createMask(['logtrail-key', 'jwt', 'card', 'assignment'], [])
+const everything = createMask(PATTERNS, ['pin_code'])
+
+const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk'
+const JWE = 'eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..ZGkxMjM0NTY3ODkw.a2ltYmVy.dGFnZ3k'
+
+/** Each pair: what a browser says, and what is sent. */
+function pairs(t: Test, mask: (text: string) => string, table: Record<string, string>): void {
+  for (const [before, after] of Object.entries(table)) {
+    t.equal(mask(before), after)
+    t.equal(mask(after), after, 'and once more')
+  }
+}
+
+function untouched(t: Test, mask: (text: string) => string, texts: string[]): void {
+  for (const text of texts) t.equal(mask(text), text)
+}
+
+t.test('Logtrail keys', async t => {
+  pairs(t, mask, {
+    lt_production_wo_8fK2m9Qx: '[REDACTED]',
+    'key "lt_staging_rw_a-b_c", see': 'key "[REDACTED]", see',
+    'xlt_development_ro_1;LT_PRODUCTION_WO_ABC': 'x[REDACTED];[REDACTED]'
+  })
+  untouched(t, mask, [
+    'lt_production_wo_',
+    'lt_prod_wo_abc',
+    'lt_production_xx_abc',
+    'default_value',
+    '_',
+    't_production_wo_abc'
+  ])
+})
+
+t.test('JWTs, signed, encrypted, unsigned, cut off', async t => {
+  pairs(t, mask, {
+    [`got ${JWT}.`]: 'got [REDACTED].',
+    [`"${JWE}"`]: '"[REDACTED]"',
+    'eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.': '[REDACTED].',
+    'eyJhbGciOiJIUzI1NiJ9.eyJzdWIi…': '[REDACTED]…',
+    [`jwt_${JWT}`]: 'jwt_[REDACTED]',
+    [`${JWT} ${JWT}`]: '[REDACTED] [REDACTED]'
+  })
+  untouched(t, mask, [
+    'eyJ',
+    'eyJhbGciOiJIUzI1NiJ9',
+    'eyJhbGciOiJIUzI1NiJ9.abc',
+    'eyJ.a.b',
+    'heyJude.is.a.song',
+    'J',
+    'yJ',
+    'eyJhbGciOiJIUzI1NiJ9... and'
+  ])
+})
+
+t.test('card numbers', async t => {
+  const numbers = [
+    ...[
+      '4111111111111111',
+      '4222222222222',
+      '4000000000000000006',
+      '5555555555554444',
+      '2223000048400011',
+      '378282246310005'
+    ],
+    ...[
+      '6011111111111117',
+      '6500000000000002',
+      '6240008631401148',
+      '30569309025904',
+      '38520000023237',
+      '3530111333300000'
+    ],
+    ...['2200000000000004', '6304000000000000', '6759649826438453', '5018000000000009']
+  ]
+  for (const number of numbers) pairs(t, mask, { [`no ${number}, paid`]: 'no [REDACTED], paid' })
+  pairs(t, mask, {
+    '4111 1111 1111 1111': '[REDACTED]',
+    '4111-1111-1111-1111': '[REDACTED]',
+    '4111\u00a01111\u20111111\u20131111': '[REDACTED]',
+    '3782 822463 10005': '[REDACTED]',
+    '12 4111 1111 1111 1111': '12 [REDACTED]',
+    '123 4111111111111111 123': '123 [REDACTED] 123',
+    '4111111111111111 5555555555554444': '[REDACTED] [REDACTED]',
+    card4111111111111111x: 'card[REDACTED]x',
+    '411111 1111111111': '[REDACTED]'
+  })
+  untouched(t, mask, [
+    '4111111111111112',
+    '1234567812345670',
+    '41111111111111111111',
+    '411111111111',
+    '4111  1111 1111 1111',
+    '41 11 11 11 11 11 11 11',
+    '4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1',
+    '0.4111111111111111',
+    '1763935158123',
+    '2026-11-23 21:59:18.123',
+    '550e8400-e29b-41d4-a716-446655440000',
+    '+49 1512 3456789',
+    '0000000000000000'
+  ])
+  const long = `${'411 '.repeat(400)}4111 1111 1111 1111`
+  t.equal(mask(long), `${'411 '.repeat(400)}[REDACTED]`, 'also at the end of more groups than are read at once')
+  t.equal(
+    mask(`${'411 '.repeat(400)}${'4'.repeat(20)} 4111111111111111`),
+    `${'411 '.repeat(400)}${'4'.repeat(20)} [REDACTED]`
+  )
+})
+
+t.test('assignments', async t => {
+  pairs(t, mask, {
+    'token=abc': 'token=[REDACTED]',
+    '/cb?code=1&access_token=abc.d-e&x=1#top': '/cb?code=1&access_token=[REDACTED]&x=1#top',
+    'a=1; session_id=abc; b=2': 'a=1; session_id=[REDACTED]; b=2',
+    'apiKey = "a b c" x': 'apiKey = "[REDACTED]" x',
+    "password='it\\'s' x": "password='[REDACTED]' x",
+    'secret=`a`': 'secret=`[REDACTED]`',
+    'PASSWORD=hunter2': 'PASSWORD=[REDACTED]',
+    'p-a-s-s_word=x': 'p-a-s-s_word=[REDACTED]',
+    'pässword=x': 'pässword=[REDACTED]',
+    'user[password]=x&y=1': 'user[password]=[REDACTED]&y=1',
+    'user%5Bpassword%5D=x&y': 'user%5Bpassword%5D=[REDACTED]&y',
+    'to=%2Fcb%3Ftoken%3Dabc%26x%3D1': 'to=%2Fcb%3Ftoken%3D[REDACTED]%26x%3D1',
+    'token%3dabc': 'token%3d[REDACTED]',
+    'token := x': 'token := [REDACTED]',
+    'token = x': 'token = [REDACTED]',
+    'password="never closed': 'password="[REDACTED]',
+    'token=Bearer abc def': 'token=[REDACTED] def',
+    'cookie=a=1; b=2&c': 'cookie=[REDACTED]&c',
+    'data["token"]="x"': 'data["token"]="[REDACTED]"'
+  })
+  untouched(t, mask, [
+    'token=',
+    'token=&x=1',
+    'token=""',
+    'token == x',
+    'token === undefined',
+    'if (token != null)',
+    'token => x',
+    'tokens=3',
+    '= abc',
+    '=',
+    'x=token',
+    'a%3Db',
+    '100%',
+    'token%3D'
+  ])
+})
+
+t.test('headers, JSON within strings, code and prose', async t => {
+  pairs(t, mask, {
+    'Authorization: Basic dXNlcjpwYXNz': 'Authorization: [REDACTED]',
+    'authorization=Digest a, b': 'authorization=[REDACTED]',
+    'GET /\r\nCookie: a=b; c=d\r\nAccept: x': 'GET /\r\nCookie: [REDACTED]\r\nAccept: x',
+    'Set-Cookie: sid=1; HttpOnly': 'Set-Cookie: [REDACTED]',
+    'X-Api-Key: 9f86d081': 'X-Api-Key: [REDACTED]',
+    '{"password":"hun\\"ter2","a":1}': '{"password":"[REDACTED]","a":1}',
+    '{"user": {"newPassword" : "x"}}': '{"user": {"newPassword" : "[REDACTED]"}}',
+    '{\\"password\\":\\"x y\\",\\"b\\":2}': '{\\"password\\":\\"[REDACTED]\\",\\"b\\":2}',
+    '{\\\\\\"pwd\\\\\\":\\\\\\"a\\\\\\"}': '{\\\\\\"pwd\\\\\\":\\\\\\"[REDACTED]\\\\\\"}',
+    '{"cvv":123,"ssn":null}': '{"cvv":[REDACTED],"ssn":[REDACTED]}',
+    "{ password: 'abc' }": "{ password: '[REDACTED]' }",
+    'password: hunter2': 'password: [REDACTED]',
+    'https://ada:s3cret@example.com/x': 'https://ada:[REDACTED]@example.com/x',
+    'redis://:p@ss@host:6379': 'redis://:[REDACTED]@host:6379'
+  })
+  untouched(t, mask, [
+    'Unexpected token: punc (})',
+    'Invalid token: expired',
+    'token: a1',
+    '{"token":{"a":1}}',
+    '{"tokens":[1]}',
+    'http://localhost:8080/a@b:c',
+    'https://example.com:443',
+    'https://ada@example.com',
+    'note: 21:59:18',
+    'Authorization:',
+    '{"token":""}'
+  ])
+})
+
+t.test('Bearer', async t => {
+  pairs(t, mask, {
+    'Bearer abc.DEF_123~+/==': 'Bearer [REDACTED]',
+    'sent "bearer abc"': 'sent "bearer [REDACTED]"',
+    'BEARER   abc,': 'BEARER   [REDACTED],',
+    'h=Bearer%20abc&x': 'h=Bearer%20[REDACTED]&x',
+    'h=Bearer+abc&x': 'h=Bearer+[REDACTED]&x'
+  })
+  untouched(t, mask, [
+    'the bearer of news',
+    'Bearer realm="x", error="y"',
+    'Bearer token',
+    'Bearer',
+    'Bearer ',
+    'bear',
+    'Bearing 90',
+    'be',
+    'Bearer ""'
+  ])
+})
+
+t.test('email and ip, where asked for', async t => {
+  untouched(t, mask, ['ada@example.com', '192.0.2.7', '2001:db8::1'])
+  pairs(t, everything, {
+    'from ada.lovelace+x@mail.example.co.uk.': 'from [REDACTED].',
+    '<jörg@exämple.de>,b@c.de-': '<[REDACTED]>,[REDACTED]-',
+    'a@b.com@c.de': '[REDACTED]@c.de',
+    '请联系ada@example.com谢谢': '请联系[REDACTED]谢谢',
+    '192.0.2.7:8080 and 10.0.0.1.': '[REDACTED]:8080 and [REDACTED].',
+    '2001:db8::1, ::1 [fe80::1%eth0]': '[REDACTED], [REDACTED] [[REDACTED]%eth0]',
+    'at ::ffff:192.0.2.7.': 'at [REDACTED].',
+    'pinCode=1': 'pinCode=[REDACTED]'
+  })
+  untouched(t, everything, [
+    '@ada',
+    'ada@localhost',
+    'a@.',
+    'a@b.',
+    '@',
+    '1.2.3',
+    '1.2.3.4.5',
+    '256.1.1.1',
+    '1.2.3.1234',
+    '1..2.3',
+    '21:59:18',
+    'std::vector',
+    'A::B',
+    'a:b',
+    '::',
+    'x12345::1',
+    '1:2:3:4:5:6:7:8:9',
+    '0000:0000:0000:0000:0000:0000:0000:0000:0000:0000'
+  ])
+})
+
+t.test('no pattern, no mask; the very same string where nothing is found', async t => {
+  const off = createMask([], [])
+  untouched(t, off, ['4111111111111111', 'token=abc', JWT, 'lt_production_wo_abc'])
+  t.equal(createMask(['ip'], [])('4111111111111111'), '4111111111111111')
+  t.equal(createMask(['card'], [])('10.0.0.1 4111111111111111'), '10.0.0.1 [REDACTED]')
+})
+
+t.test('what lies beyond the length that counts is not read', async t => {
+  const short = createMask(['assignment'], [], 20)
+  t.equal(short(`token=abc ${'x'.repeat(20)} token=abc`), `token=[REDACTED] ${'x'.repeat(20)} token=abc`)
+  t.equal(short(`password=${'x'.repeat(1000)}`), 'password=[REDACTED]')
+})
+
+t.test('the worst of strings cost a bounded multiple of reading them', async t => {
+  const units = [
+    ...[
+      'a',
+      '4',
+      '444 ',
+      '4444-',
+      '4 ',
+      '4111111111111112a',
+      'eyJ',
+      'eyJ-',
+      'eyJaaaaaaa.x',
+      'lt_',
+      'lt_production_wo_',
+      'token=',
+      '&token=a'
+    ],
+    ...[
+      'token:',
+      'token:a:',
+      '"token":',
+      'token%3D',
+      '=',
+      ':',
+      '_=',
+      '-:',
+      ' =',
+      '%',
+      'Bearer ',
+      'bearer a',
+      'a@',
+      'a.b@',
+      '1.2.3.',
+      'a:',
+      '0:'
+    ],
+    ...[
+      '://a:',
+      '\\',
+      '\\"token\\":',
+      'cookie:a',
+      'token="',
+      '`=',
+      ']]]]]=',
+      'é=',
+      '\u200b=',
+      'assword_=',
+      '://',
+      '://:@'
+    ]
+  ]
+  const cpu = (run: () => void) => {
+    const before = process.cpuUsage()
+    run()
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  }
+  for (const unit of units) {
+    const once = unit.repeat(Math.ceil(20_000 / unit.length))
+    const tenfold = once.repeat(10)
+    everything(once)
+    const least = Math.min(...[1, 2, 3].map(() => cpu(() => everything(once))))
+    const most = Math.min(...[1, 2].map(() => cpu(() => everything(tenfold))))
+    // A quadratic scan would take a hundred times as long, and minutes. The allowance is for a busy machine.
+    t.ok(most < 40 * Math.max(least, 1), `${JSON.stringify(unit)}: ${least.toFixed(1)} and ${most.toFixed(1)} ms`)
+  }
+})
