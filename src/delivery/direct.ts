@@ -44,7 +44,11 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     onSettled(request, verdict.kind === 'delivered')
     if (verdict.kind === 'delivered') {
       const { status, headers, body } = passOn(answer)
-      reply.code(status).headers(headers).send(body)
+      // an empty Buffer would go out as application/octet-stream
+      reply
+        .code(status)
+        .headers(headers)
+        .send(body.length === 0 ? undefined : body)
       return
     }
     const error = toHttpError(verdict, answer, at)
