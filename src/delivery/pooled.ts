@@ -84,7 +84,7 @@ export function createPooled(options: PooledOptions): Delivery {
     }
     const faults = refused
       .map(({ refused: { field, message }, index }): Fault => ({ log_index: index, field, message }))
-      .sort((a, b) => (a.log_index ?? 0) - (b.log_index ?? 0))
+      .sort((a, b) => Number(a.log_index) - Number(b.log_index))
     if (rejected < total) {
       waiter.resolve({ accepted: total - rejected, rejected: faults })
       return

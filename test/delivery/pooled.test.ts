@@ -64,10 +64,11 @@ t.test('each browser gets the verdict on its own entries alone', async t => {
     )
     return errors.length > 0 ? refused(errors) : taken()
   }
-  const [good, part, single, all] = await Promise.allSettled([
+  const [good, part, single, one, all] = await Promise.allSettled([
     deliver('good', ['a', 'b']),
     deliver('part', ['c', 'bad-1', 'd', 'bad-2']),
     deliver('single', ['bad-3'], false),
+    deliver('one', ['bad-6'], true),
     deliver('all', ['bad-4', 'bad-5'], true)
   ])
   t.match(good, { value: { accepted: 2 } })
@@ -86,6 +87,7 @@ t.test('each browser gets the verdict on its own entries alone', async t => {
       faults: [{ log_index: null, field: 'action', message: 'bad-3' }]
     }
   })
+  t.match(one, { reason: { faults: [{ log_index: 0, message: 'bad-6' }] } })
   t.match(all, {
     reason: {
       statusCode: 400,
@@ -95,7 +97,7 @@ t.test('each browser gets the verdict on its own entries alone', async t => {
       ]
     }
   })
-  t.strictSame(books, { delivered: 4, rejected: 5 })
+  t.strictSame(books, { delivered: 4, rejected: 6 })
 })
 
 t.test('a fault that passes is not noticed', async t => {
@@ -191,6 +193,46 @@ t.test('a part in time: the answer says which are not known to be delivered', as
     faults: [{ log_index: 2, field: '', message: 'not known to be delivered' }]
   })
   t.strictSame(books, { delivered: 2, rejected: 1 })
+})
+
+t.test('one refused, one taken, one late: the late one decides', async t => {
+  const { clock, upstream, deliver, books } = await createPool({ maxBatch: 1, concurrency: 1 })
+  upstream.respond = ({ ids: [id] }) => (id === '0' ? taken() : id === '1' ? refused() : answer(500))
+  const late = failure(deliver('a', [0, 1, 2]))
+  await clock.advance(16_000)
+  t.match(await late, { code: 'UPSTREAM_ERROR', faults: [{ log_index: 2 }] })
+  t.strictSame(books, { delivered: 1, rejected: 2 })
+})
+
+t.test('a part taken, and then a long 429', async t => {
+  const { clock, upstream, deliver, books } = await createPool({ maxBatch: 2, concurrency: 1 })
+  let count = 0
+  upstream.respond = () => (++count > 1 ? answer(429, '', { retryAfter: '60', 'x-ratelimit-limit': '120' }) : taken())
+  const late = failure(deliver('a', [0, 1, 2]))
+  await clock.advance(1000)
+  t.match(await late, {
+    code: 'RATE_LIMIT_PLAN_EXCEEDED',
+    retryAfter: 61,
+    headers: { 'x-ratelimit-limit': '120' },
+    faults: [{ log_index: 2 }]
+  })
+  t.strictSame(books, { delivered: 2, rejected: 1 })
+})
+
+t.test('a verdict that comes after the browser was answered changes nothing', async t => {
+  const { clock, upstream, deliver, outbox, books } = await createPool()
+  let resolve: (value: ReturnType<typeof answer>) => void = () => {}
+  upstream.respond = () =>
+    new Promise(done => {
+      resolve = done
+    })
+  const gone = failure(deliver('a', ['a']))
+  await clock.advance(16_000)
+  await gone
+  resolve(taken())
+  await rest()
+  t.equal(outbox.stats().waiting, 0)
+  t.strictSame(books, { delivered: 0, rejected: 1 })
 })
 
 t.test('a 429 longer than they can wait is passed on at once, and answered here until it is over', async t => {

@@ -111,3 +111,23 @@ t.test('a store that cannot expire entries says so and goes on', async t => {
   t.equal(queued.stop(5), stopped)
   await stopped
 })
+
+t.test('a stop while entries expire: nothing is begun anew', async t => {
+  const clock = createFakeClock()
+  const memory = createMemoryOutbox({ maxEntries: 100, now: clock.wall })
+  let expired: (count: number) => void = () => {}
+  const outbox: Outbox = {
+    ...memory,
+    expire: () =>
+      new Promise(resolve => {
+        expired = resolve
+      })
+  }
+  const queue = await createQueue({ outbox })
+  await queue.queued.start()
+  await queue.clock.advance(60_000)
+  await queue.queued.stop(5)
+  expired(0)
+  await queue.clock.advance(1)
+  t.equal(queue.clock.timers, 0)
+})

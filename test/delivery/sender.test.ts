@@ -196,6 +196,23 @@ t.test('an entry over which Logtrail stumbles holds up its own user alone', asyn
   t.equal(outcomes.size, 482, 'and not for ever')
 })
 
+t.test('one that Logtrail refuses and one over which it stumbles, in one batch', async t => {
+  const { clock, upstream, append, start, outcomes } = createRig()
+  upstream.respond = sent => {
+    if (sent.ids.includes('bad-0')) return refused()
+    return sent.ids.includes('poison-0') ? answer(500) : taken()
+  }
+  await start()
+  for (const user of ['a', 'b', 'poison', 'c', 'bad', 'd', 'e', 'f']) await append(user, 2)
+  await clock.advance(300_000)
+  t.equal([...outcomes.values()].filter(each => each === 'delivered').length, 13)
+  t.equal([...outcomes.values()].filter(each => each === 'Validation failed.').length, 1)
+  t.equal(upstream.ids().includes('poison-1') && upstream.requests.at(-1)!.ids.includes('poison-1'), false)
+  upstream.respond = () => taken()
+  await clock.advance(60_000)
+  t.equal(outcomes.size, 16)
+})
+
 t.test('entries put aside while nothing went at all go as soon as something does', async t => {
   const { clock, upstream, append, start, delivered } = createRig({ maxBatch: 1 })
   upstream.respond = timedOut
@@ -205,6 +222,27 @@ t.test('entries put aside while nothing went at all go as soon as something does
   upstream.respond = () => taken()
   await clock.advance(35_000)
   t.equal(delivered(), 20)
+})
+
+t.test('an outage keeps few batches and mixes the others anew', async t => {
+  const { clock, upstream, append, start, delivered, outbox } = createRig({ maxBatch: 2, concurrency: 20 })
+  const outage = later()
+  upstream.respond = () => outage.promise
+  await start()
+  for (let user = 0; user < 60; user++) await append(`u${user}`)
+  t.equal(outbox.stats().claimed, 40)
+  outage.resolve(answer(502, '<html>'))
+  await rest()
+  t.equal(outbox.stats().claimed, 32, '16 batches')
+  await clock.advance(600_000)
+  t.equal(
+    upstream.requests.every(sent => sent.ids.length === 2),
+    true,
+    'and does not dissect them'
+  )
+  upstream.respond = () => taken()
+  await clock.advance(60_000)
+  t.equal(delivered(), 60)
 })
 
 t.test('no key is accepted: all is held, one entry asks twice a minute, a new key at once', async t => {
@@ -474,6 +512,7 @@ t.test('stop does not wait for what cannot be within its time', async t => {
     t.equal(outbox.stats().claimed, 0)
   }
   const { sender } = createRig()
+  await sender.stop(1000)
   await sender.stop(1000)
 })
 
