@@ -7,7 +7,7 @@ import { buildSync } from 'esbuild'
 /** What the client may weigh on the wire (interface, "The browser client"), in bytes after gzip. */
 export const MAX_GZIP = 3072
 
-/** Names between the client's parts; those of its interface, of entries and of the browser stay. */
+/** Names between the client's parts, shortened; those of its interface, of entries and of the browser stay. */
 const INTERNAL = /^(recall|remember|put|holds|take|send|delay|limit|waiting|run)$/
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -18,7 +18,7 @@ export function bundle(entry: 'client' | 'pino'): string {
     entryPoints: [here(`./${entry}.ts`)],
     bundle: true,
     minify: true,
-    mangleProps: INTERNAL,
+    ...(entry === 'client' ? { mangleProps: INTERNAL } : {}),
     write: false,
     format: 'esm',
     target: 'es2021',

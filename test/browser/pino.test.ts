@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { buildSync } from 'esbuild'
 import type { Logger as Pino, pino } from 'pino'
 import t from 'tap'
+import { bundle } from '../../src/browser/bundle.js'
 import { pinoTransmit } from '../../src/browser/pino.js'
 import { open, startApp } from './app.js'
 import { skip } from './chromium.js'
@@ -93,13 +94,14 @@ t.test("pino's transmit, the real package", t => {
   t.end()
 })
 
-t.test('bundled with the client, in a browser', { skip }, async t => {
+t.test('as it is built, bundled with pino and the client, in a browser', { skip }, async t => {
   const { standIn, profile } = await startApp(t)
+  const folder = t.testdir({ 'client.js': bundle('client'), 'pino.js': bundle('pino') })
   const { outputFiles } = buildSync({
     stdin: {
       contents: `import pino from 'pino'
-        import { createLogger } from './src/browser/client.js'
-        import { pinoTransmit } from './src/browser/pino.js'
+        import { createLogger } from '${folder}/client.js'
+        import { pinoTransmit } from '${folder}/pino.js'
         window.log = createLogger()
         window.pino = pino({ browser: { transmit: pinoTransmit(window.log) } })`,
       resolveDir: process.cwd()
