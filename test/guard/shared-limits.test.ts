@@ -1,0 +1,86 @@
+import { Redis } from 'ioredis'
+import t from 'tap'
+import { entry, type Program, startProxy } from '../helper/proxy.js'
+import { startRedis } from '../helper/redis.js'
+
+const redis = await startRedis()
+if (!redis) t.plan(0, 'needs redis-server')
+else {
+  t.teardown(() => redis.stop())
+  const replicas = async (t: Parameters<typeof startProxy>[0], env: Record<string, string>): Promise<Program[]> => {
+    const all = { REDIS_URL: redis.url, DELIVERY: 'pooled', ...env }
+    const first = await startProxy(t, { env: all })
+    const same = { ...all, LOGTRAIL_API_KEY: first.logtrail.key, LOGTRAIL_URL: first.logtrail.url }
+    const programs = [first, await startProxy(t, { env: same }), await startProxy(t, { env: same })]
+    await Promise.all(programs.map(program => connected(program)))
+    return programs
+  }
+  const connected = async (program: Program): Promise<void> => {
+    for (;;) {
+      const { body } = await program.get('/readyz')
+      if (body.checks.redis.ok) return
+    }
+  }
+  const client = new Redis(redis.url)
+  t.teardown(() => client.disconnect())
+  t.beforeEach(() => client.flushall())
+
+  t.test("three replicas: a user's limit is one limit", async t => {
+    const programs = await replicas(t, { RATE_LIMIT_MAX: '6' })
+    const answers = []
+    for (let n = 0; n < 9; n++) answers.push(await programs[n % 3]!.post(entry()))
+    t.same(
+      answers.map(({ status }) => status),
+      [201, 201, 201, 201, 201, 201, 429, 429, 429]
+    )
+    t.equal(answers[3]!.headers.get('x-ratelimit-remaining'), '2', 'the shared count is told')
+    t.equal(answers[6]!.body.error_code, 'RATE_LIMIT_USER_EXCEEDED')
+    t.ok(Number(answers[6]!.headers.get('retry-after')) >= 1)
+    t.equal((await programs[0]!.post(entry(), { user: 'grace' })).status, 201, 'of one user alone')
+  })
+
+  t.test('entries and addresses likewise', async t => {
+    const programs = await replicas(t, { RATE_LIMIT_LOGS_MAX: '5', RATE_LIMIT_IP_MAX: '6' })
+    const bulk = (n: number) => programs[n]!.post([entry(), entry()], { path: '/logtrail/logs/bulk' })
+    t.equal((await bulk(0)).status, 201)
+    t.equal((await bulk(1)).status, 201)
+    const refused = await bulk(2)
+    t.equal(refused.body.error_code, 'RATE_LIMIT_LOGS_EXCEEDED')
+    t.equal(refused.headers.get('x-ratelimit-remaining'), '1', 'a refused request takes nothing')
+    t.equal((await programs[2]!.post(entry())).status, 201)
+    // refused before its entries were known, but counted: the sixth of this address is one of another user
+    t.equal((await programs[0]!.post(entry(), { user: null })).status, 401)
+    t.equal((await programs[1]!.post(entry(), { user: 'grace' })).status, 201)
+    const over = await programs[2]!.post(entry(), { user: 'hedy' })
+    t.equal(over.body.error_code, 'RATE_LIMIT_IP_EXCEEDED')
+  })
+
+  t.test('no user id is ever in Redis', async t => {
+    const [program] = await replicas(t, {})
+    await program!.post(entry(), { user: 'ada@example.org' })
+    t.notMatch((await client.keys('*')).join(), /ada/)
+    t.ok((await client.keys('logtrail-bff:limit:*')).length >= 3)
+  })
+
+  t.test('Redis stands still, then is gone, then is back: each counts for itself meanwhile', async t => {
+    const [program] = await replicas(t, { RATE_LIMIT_MAX: '1000' })
+    redis.pause()
+    const before = performance.now()
+    t.equal((await program!.post(entry())).status, 201)
+    t.ok(performance.now() - before < 2000, 'within a bounded time')
+    const quick = performance.now()
+    for (let n = 0; n < 20; n++) t.equal((await program!.post(entry())).status, 201)
+    t.ok(performance.now() - quick < 4000, 'and then without waiting each time')
+    redis.resume()
+    await redis.stop()
+    t.equal((await program!.post(entry())).status, 201)
+    const said = () => program!.lines.filter(line => line.includes('counted by each replica for itself'))
+    t.equal(said().length, 1, 'said once')
+    await redis.start()
+    await connected(program!)
+    while (!program!.lines.some(line => line.includes('counted over all replicas again'))) {
+      t.equal((await program!.post(entry())).status, 201)
+    }
+    t.match(program!.lines.join(''), /Redis is back/)
+  })
+}
