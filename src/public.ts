@@ -180,7 +180,8 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
       throw limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
     }
     // here and not by the handler of the unknown, which would read the body first, and with Fastify's own parsers
-    if (request.is404) throw new HttpError('ROUTE_NOT_FOUND')
+    // (@fastify/cors has a route for OPTIONS of any address, preflight or not)
+    if (request.is404 || request.url === NOWHERE) throw new HttpError('ROUTE_NOT_FOUND')
   })
 
   app.addHook('onResponse', (request, reply, done) => {
