@@ -125,6 +125,8 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     }
   })
   const invalid = new WeakSet<object>()
+  // before any plugin: a route that one registers keeps the handler of that moment
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
   guardConnections(app.server, (request, response) => app.routing(request, response))
   app.decorateRequest('visit', null as never)
 
@@ -201,8 +203,6 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     })
     done()
   })
-
-  app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
 
   const preflight = (path: string, method: string) => {
     app.route({
