@@ -25,6 +25,8 @@ export const CONNECTION_OPTIONS = {
     connectionsCheckingInterval: 1000,
     maxHeaderSize: 32 * 1024,
     insecureHTTPParser: false,
+    // a second Authorization is joined to the first, and so refused, instead of dropped unseen
+    joinDuplicateHeaders: true,
     // asked for by the public listener, in this program's own words
     requireHostHeader: false
   }
