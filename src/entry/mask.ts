@@ -8,7 +8,8 @@ import { findBearer, findJwt, findLogtrailKey } from './tokens.js'
 /**
  * Masks every pattern in a string; returns the very same string where there is none, and changes nothing when called on
  * its own result. One pass from left to right, written out by character: a set of regular expressions would read each string
- * several times over, and the obvious ones for these patterns backtrack. No library was found that does it in one pass.
+ * several times over, and the obvious ones for these patterns backtrack. The libraries (redact-pii and its forks, openredaction)
+ * are such sets; those that know fields alone (fast-redact) do not look into strings.
  * @param names whose values `assignment` masks, besides the usual ones
  * @param longest characters of the result that count: what lies beyond is left as it is, for a caller that cuts it off or
  *   refuses it. So a string of any length costs no more than one of this length and what is masked in it.

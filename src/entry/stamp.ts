@@ -35,8 +35,9 @@ export function contextStamps(stamps: readonly ContextStamp[], who: Who): Fields
   const values: Fields = {}
   for (const stamp of stamps) {
     if (stamp === 'ip') values.ip = who.ip
-    else if (stamp === 'user_agent') values.user_agent = who.userAgent?.slice(0, USER_AGENT)
-    else if (stamp === 'request_id') values.request_id = who.requestId
+    else if (stamp === 'user_agent') {
+      if (who.userAgent !== undefined) values.user_agent = who.userAgent.slice(0, USER_AGENT)
+    } else if (stamp === 'request_id') values.request_id = who.requestId
     else if (stamp === 'received_at') values.received_at = new Date(who.receivedAt).toISOString()
   }
   return values

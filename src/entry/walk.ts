@@ -37,6 +37,8 @@ export interface Walk {
   tooDeep(): string | undefined
 }
 
+export const FORBIDDEN = 'must have another name: __proto__ and constructor are refused'
+
 const LONE_SURROGATE = /\p{Cs}/u
 const LONE_SURROGATES = /\p{Cs}/gu
 
@@ -67,7 +69,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
   }
 
   function forbid(name: string): void {
-    fault(where(name), 'must have another name: __proto__ and constructor are refused')
+    fault(where(name), FORBIDDEN)
   }
 
   /** Whether `depth` may be walked; notes what the plan or the ceiling says against it. */

@@ -8,7 +8,7 @@ import type { Rules, Who } from './rules.js'
 import { REDACTED } from './scan.js'
 import { BRANCHES, type Entry, type Fields, isEntry, KNOWN, LEVELS, schemaFaults } from './schema.js'
 import { contextStamps, stampActor, stampContext } from './stamp.js'
-import { createWalk, type Deed, wellFormed } from './walk.js'
+import { createWalk, type Deed, FORBIDDEN, wellFormed } from './walk.js'
 
 /** One thing done to one field. `log_index` as in a fault. */
 export interface Note {
@@ -91,6 +91,10 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     note
   })
 
+  function forbid(name: string): void {
+    fault(names.speak(name), FORBIDDEN)
+  }
+
   function hide(name: string, value: unknown): unknown {
     walk.check(name, value)
     return value === REDACTED ? value : walk.hide(name)
@@ -103,7 +107,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
       if (KNOWN.has(name)) continue
       const facts = names.facts(name)
       if (facts.forbidden) {
-        fault(names.speak(name), 'must have another name: __proto__ and constructor are refused')
+        forbid(name)
       } else if (allowed.has(name) && !(drops && follow(drops, facts.folded)?.here)) {
         kept ??= {}
         kept[name] = facts.redact
@@ -135,9 +139,13 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
       if (field !== 'environment') fault(field, message)
     })
     checkEnvironment(fields)
+    checkNames(fields)
+  }
+
+  /** Looks for names and nesting that are refused, where nothing will be sent. */
+  function checkNames(fields: Fields): void {
     for (const name in fields) {
-      if (names.facts(name).forbidden)
-        fault(names.speak(name), 'must have another name: __proto__ and constructor are refused')
+      if (names.facts(name).forbidden) forbid(name)
       walk.check(name, fields[name])
     }
   }
@@ -181,7 +189,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     }
     const before = faults.length
     if (rank[raw.level]! < lowest) {
-      refuse(raw)
+      checkNames(raw as unknown as Fields)
       if (faults.length === before) counts.filtered++
       return undefined
     }
@@ -213,7 +221,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
       notes = NO_NOTES as Note[]
       counts = { filtered: 0, trimmed: 0, redacted: 0 }
       environments = 0
-      userId = who.userId
+      userId = who.userId === undefined ? undefined : wellFormed(who.userId)
       walk.escapes(escapes)
       if (stampsContext) stamps = contextStamps(rules.stampContext, who)
     },

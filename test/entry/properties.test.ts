@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createMask } from '../../src/entry/mask.js'
 import { createReader } from '../../src/entry/reader.js'
+import { RefusedEntries } from '../../src/entry/refusal.js'
 import { PATTERNS, type Rules } from '../../src/entry/rules.js'
 import { LEVELS } from '../../src/entry/schema.js'
 import { depthOf, FREE, RULES, type Sent, WHO } from './setup.js'
@@ -119,7 +120,7 @@ const entry = fc.record(
 const rules = fc.record<Partial<Rules>>({
   limits: fc.constantFrom(FREE, RULES.limits, { maxLogBytes: 400, maxBatch: 1, maxDepth: 1, maxTags: 1 }),
   stampActor: fc.constantFrom('replace', 'merge', 'off'),
-  stampContext: fc.constantFrom([], ['ip', 'request_id', 'received_at', 'entry_id']),
+  stampContext: fc.constantFrom([], ['ip', 'user_agent', 'request_id', 'received_at', 'entry_id']),
   redactPatterns: fc.constantFrom(RULES.redactPatterns, PATTERNS, []),
   allowFields: fc.constantFrom([], ['is_public']),
   dropFields: fc.constantFrom([], ['metadata.a', 'context', 'target.user.email'])
@@ -162,7 +163,7 @@ t.test('an entry that is taken keeps the limits and what must stay, and reading 
         throw new Error(`Read again it becomes\n${again} from\n${json}`)
       return fits && whole && stays && same === json
     }),
-    { numRuns: Number(process.env.RUNS ?? 300) }
+    { numRuns: Number(process.env.RUNS ?? 200) }
   )
 })
 
@@ -185,5 +186,44 @@ t.test('masking a masked text changes nothing, and no secret survives', async ()
       return !/S3cret|53c|4111|10\.11/.test(masked)
     }),
     { numRuns: 1000 }
+  )
+})
+
+t.test('whatever comes, it is read or refused, and only by its own kind of error', async () => {
+  const bodies = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }).map(bytes => Buffer.from(bytes)),
+    fc.json({ maxDepth: 6 }).map(json => Buffer.from(json)),
+    entry.map(entry => Buffer.from(JSON.stringify(entry).replace(/[,:]/, ' '))),
+    fc
+      .array(
+        fc.oneof(
+          entry,
+          fc.jsonValue(),
+          entry.map(entry => ({ ...entry, level: 'x', action: undefined }))
+        ),
+        { maxLength: 5 }
+      )
+      .map(list => Buffer.from(JSON.stringify(list)))
+  )
+  fc.assert(
+    fc.property(
+      bodies,
+      rules,
+      fc.constantFrom('trim', 'reject'),
+      fc.constantFrom('trace', 'none'),
+      (body, change, oversize, minLevel) => {
+        const reader = createReader({ ...RULES, ...change, oversize, minLevel } as Rules, options)
+        for (const route of ['single', 'bulk'] as const) {
+          try {
+            const { received, entries, filtered } = reader[route](body, who)
+            if (received !== entries.length + filtered) return false
+          } catch (error) {
+            if (!(error instanceof RefusedEntries) || error.statusCode !== 400) throw error
+          }
+        }
+        return true
+      }
+    ),
+    { numRuns: Number(process.env.RUNS ?? 300) }
   )
 })

@@ -152,3 +152,9 @@ t.test('names too long to be sent are not sent', async t => {
   t.match(metadata, { b: 2, _trimmed: Number })
   t.equal(Object.keys(metadata!).length, 2)
 })
+
+t.test('a dotted name leads on to what is below it', async t => {
+  const { sent } = reading({ dropFields: ['metadata.a.b.c'] })
+  const metadata = { 'a.b': { c: 1, d: 2 }, 'a.b.c': 3, 'a.x': 4 }
+  t.same(sent({ ...ENTRY, metadata }).metadata, { 'a.b': { d: 2 }, 'a.x': 4 })
+})
