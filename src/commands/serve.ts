@@ -49,13 +49,22 @@ function endWithGrace({ log, close }: RunningServer, timeoutMs: number): void {
   )
 }
 
+/** What Node.js says of an address that it cannot listen on. */
+interface ListenFault {
+  address?: string
+  port?: number
+  hostname?: string
+}
+
 /** A start that failed: in words where the configuration is why, and then with 78. */
-function explain(error: NodeJS.ErrnoException & { address?: string; port?: number }, config: Config) {
-  const { code = '', address, port } = error
+function explain(error: NodeJS.ErrnoException & ListenFault, config: Config) {
+  const { code = '', address, port, hostname } = error
   // The outbox says so of a place that is in use (OutboxLockedError) or cannot be written.
-  if (error.message?.startsWith('QUEUE_PATH ')) return { message: error.message, status: 78 }
-  const listener = port === config.ADMIN_PORT && port !== config.PORT ? 'ADMIN_HOST and ADMIN_PORT' : 'HOST and PORT'
-  const where = `${listener} (${address ?? config.HOST} ${port ?? config.PORT})`
+  if (error.message.startsWith('QUEUE_PATH ')) return { message: error.message, status: 78 }
+  const { HOST, PORT, ADMIN_HOST, ADMIN_PORT } = config
+  const admin = (port === ADMIN_PORT && port !== PORT) || (hostname === ADMIN_HOST && hostname !== HOST)
+  const listener = admin ? 'ADMIN_HOST and ADMIN_PORT' : 'HOST and PORT'
+  const where = `${listener} (${address ?? HOST} ${port ?? PORT})`
   if (code === 'EADDRINUSE')
     return { message: `${where} must be free: another program listens there already`, status: 78 }
   if (code === 'EACCES' && error.syscall === 'listen') {
@@ -64,5 +73,5 @@ function explain(error: NodeJS.ErrnoException & { address?: string; port?: numbe
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
     return { message: `${listener} must name an address of this machine: ${error.message}`, status: 78 }
   }
-  return { message: `The start failed: ${error.stack ?? error}`, status: 1 }
+  return { message: `The start failed: ${error.stack}`, status: 1 }
 }

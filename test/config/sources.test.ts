@@ -95,6 +95,7 @@ t.test('a file that is a fault', async t => {
     { '/run/key': 'nonsense' },
     /^LOGTRAIL_API_KEY is no Logtrail key/
   )
+  one({ ...FILE, LOGTRAIL_API_KEY_FILE: 'k' }, { '/srv/k': '' }, /^LOGTRAIL_API_KEY_FILE must name .*: it is empty$/)
   one(
     { SESSION_JWT_SECRET: undefined, SESSION_JWT_SECRET_FILE: '/none', SESSION_JWKS_URL: undefined },
     {},

@@ -144,7 +144,8 @@ t.test('a start that fails', async t => {
     ],
     [error('EACCES', { ...listen, port: 8790 }), 78, /^HOST and PORT .* take one above 1023\n$/],
     [error('EADDRNOTAVAIL', { ...listen, port: 8790 }), 78, /^HOST and PORT must name an address of this machine: /],
-    [error('ENOTFOUND'), 78, /^HOST and PORT must name an address/],
+    [error('ENOTFOUND', { hostname: 'nope.invalid' }), 78, /^HOST and PORT must name an address/],
+    [error('EAI_AGAIN', { hostname: '127.0.0.2' }), 78, /^ADMIN_HOST and ADMIN_PORT must name an address/],
     [error('EADDRINUSE', { syscall: 'listen' }), 78, /^HOST and PORT \(127.0.0.1 8790\) must be free/],
     [new OutboxLockedError('/srv/queue'), 78, /^QUEUE_PATH \/srv\/queue is in use by another process/],
     [new Error('QUEUE_PATH /srv/queue cannot be used: no space left'), 78, /^QUEUE_PATH \/srv\/queue cannot be used/],
@@ -153,7 +154,12 @@ t.test('a start that fails', async t => {
   ]
   for (const [failure, status, said] of cases) {
     let err = ''
-    const io = { env: BASE, cwd: '/nowhere', out: () => {}, err: (text: string) => (err += text) }
+    const io = {
+      env: { ...BASE, ADMIN_HOST: '127.0.0.2' },
+      cwd: '/nowhere',
+      out: () => {},
+      err: (text: string) => (err += text)
+    }
     const seen = await serve(io, async config => {
       t.strictSame(config, loadConfig(io))
       throw failure
