@@ -1,0 +1,46 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { buildSync } from 'esbuild'
+
+/** What the client must stay under on the wire (interface, "The browser client"), in bytes after gzip: 3 KiB. */
+export const MAX_GZIP = 3072
+
+/** Names between the client's parts, shortened; those of its interface, of entries and of the browser stay. */
+const INTERNAL = /^(recall|remember|put|holds|take|send|delay|limit|waiting|run)$/
+
+/** One of this folder's modules with all its parts as a single minified ES module. */
+export function bundle(entry: 'client' | 'pino'): string {
+  const { outputFiles } = buildSync({
+    entryPoints: [fileURLToPath(new URL(`./${entry}.ts`, import.meta.url))],
+    bundle: true,
+    minify: true,
+    // The adapter's only names are its interface with pino.
+    ...(entry === 'client' ? { mangleProps: INTERNAL } : {}),
+    write: false,
+    format: 'esm',
+    target: 'es2021',
+    charset: 'utf8',
+    legalComments: 'none'
+  })
+  return outputFiles[0]!.text
+}
+
+/** What a browser downloads, in bytes. */
+export const gzipSize = (code: string): number => gzipSync(code, { level: 9 }).length
+
+/**
+ * Writes `client.js` and `pino.js` into the folder. @returns a line for people
+ * @throws Error where the client has become too large
+ */
+export function writeModules(folder: string, limit = MAX_GZIP): string {
+  mkdirSync(folder, { recursive: true })
+  const client = bundle('client')
+  writeFileSync(join(folder, 'client.js'), client)
+  writeFileSync(join(folder, 'pino.js'), bundle('pino'))
+  const size = gzipSize(client)
+  const line = `client.js: ${size} bytes gzipped, to stay under ${limit}`
+  if (size >= limit) throw new Error(line)
+  return line
+}
