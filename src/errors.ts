@@ -57,9 +57,9 @@ export interface HttpErrorOptions {
   message?: string
   faults?: readonly Fault[]
   /** Whole seconds for `Retry-After`; 429 and 503 get 1 where none is given. */
-  retryAfter?: number
+  retryAfter?: number | undefined
   /** Further answer headers, lower case: `x-ratelimit-*`. */
-  headers?: Readonly<Record<string, string | number>>
+  headers?: Readonly<Record<string, string | number>> | undefined
   /** What happened, for the log alone. Must not hold secrets: it is written to the log as it is. */
   cause?: unknown
 }

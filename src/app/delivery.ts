@@ -91,6 +91,7 @@ export function deliverBy(
         bulk: routeOptions.url?.endsWith('/bulk') === true
       }
     },
+    positions: ({ visit }) => visit.reading!.positions,
     status: queued ? 202 : 201,
     onReceipt: ({ visit }, receipt) => ({ ...receipt, accepted: receipt.accepted + visit.reading!.filtered })
   })
@@ -131,6 +132,7 @@ export async function deliverDirect(
     baseUrl: config.LOGTRAIL_URL,
     read,
     entries: request => request.visit.reading!.entries,
+    positions: request => request.visit.reading!.positions,
     onSettled: (request, delivered) =>
       metrics.entries(delivered ? 'delivered' : 'rejected', request.visit.reading!.entries.length),
     nothingToSend: (request, reply) => reply.code(201).send({ accepted: request.visit.reading!.received })

@@ -4,7 +4,8 @@ import { HttpError } from '../errors.js'
 import { answerOf, type ProxiedResponse, type UpstreamAnswer } from '../logtrail/answer.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import { UpstreamFault } from '../logtrail/fault.js'
-import { judge, passOn, toHttpError } from '../logtrail/verdict.js'
+import { judge, passOn, toHttpError, type Verdict } from '../logtrail/verdict.js'
+import { inRequest } from './routes.js'
 
 export interface DirectOptions {
   client: LogtrailClient
@@ -14,6 +15,8 @@ export interface DirectOptions {
   read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
   /** The checked entries of a request whose `read` has passed. */
   entries: (request: FastifyRequest) => readonly string[]
+  /** Where entries of the request were left out: for each that is sent its index in the request. */
+  positions: (request: FastifyRequest) => readonly number[] | undefined
   /** How many entries of the request Logtrail took, or did not; told once for each request. */
   onSettled: (request: FastifyRequest, delivered: boolean) => void
   /** Answers a request of which nothing is left to send, since all its entries were filtered. */
@@ -32,7 +35,7 @@ export interface DirectOptions {
  * While a 429 of Logtrail lasts, requests are answered here: each one sent would only lengthen it.
  */
 export async function direct(app: FastifyInstance, options: DirectOptions): Promise<void> {
-  const { client, entries, onSettled, nothingToSend, now = Date.now } = options
+  const { client, entries, positions, onSettled, nothingToSend, now = Date.now } = options
   const base = new URL(options.baseUrl)
   const root = base.pathname.replace(/\/+$/, '')
   const addresses = { logs: `${root}/logs`, bulk: `${root}/logs/bulk` }
@@ -42,6 +45,8 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     const at = now()
     const verdict = judge(answer, at)
     onSettled(request, verdict.kind === 'delivered')
+    // told 503 already, since this program ends: the books alone want to know
+    if (reply.sent) return
     if (verdict.kind === 'delivered') {
       const { status, headers, body } = passOn(answer)
       // an empty Buffer would go out as application/octet-stream
@@ -51,7 +56,7 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
         .send(body.length === 0 ? undefined : body)
       return
     }
-    const error = toHttpError(verdict, answer, at)
+    const error = toHttpError(inBrowsersWords(request, verdict), answer, at)
     if (error.statusCode === 429) {
       const { code, message, headers } = error
       limited = {
@@ -60,6 +65,14 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
       }
     }
     reply.send(error)
+  }
+
+  /** Logtrail counts what was sent to it; a single entry has no index. */
+  const inBrowsersWords = (request: FastifyRequest, verdict: Verdict): Verdict => {
+    if (verdict.kind !== 'refused') return verdict
+    if (!isBulk(request)) return { ...verdict, errors: verdict.errors.map(fault => ({ ...fault, log_index: null })) }
+    const at = positions(request)
+    return at === undefined ? verdict : { ...verdict, errors: inRequest(verdict.errors, at) }
   }
 
   await app.register(httpProxy, {
@@ -84,7 +97,7 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
       }
       const list = entries(request)
       if (list.length === 0) return nothingToSend(request, reply)
-      const bulk = request.routeOptions.url?.endsWith('/bulk') === true
+      const bulk = isBulk(request)
       return reply.from(bulk ? addresses.bulk : addresses.logs, {
         ...plugin,
         body: bulk ? `[${list.join(',')}]` : list[0],
@@ -97,9 +110,13 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
           settle(request, reply, answerOf(response as ProxiedResponse)),
         onError: (_reply: unknown, { error }: { error: Error }) => {
           onSettled(request, false)
-          reply.send(error.cause instanceof UpstreamFault ? toHttpError(error.cause) : error)
+          if (!reply.sent) reply.send(error.cause instanceof UpstreamFault ? toHttpError(error.cause) : error)
         }
       } as never)
     }
   })
+}
+
+function isBulk(request: FastifyRequest): boolean {
+  return request.routeOptions.url?.endsWith('/bulk') === true
 }

@@ -12,6 +12,8 @@ export interface Reading {
   entries: string[]
   /** Left out by `MIN_LEVEL`. */
   filtered: number
+  /** Where entries were left out: for each of `entries` its index in the request. */
+  positions: readonly number[] | undefined
   /** Entries cut to the plan's limits, and entries in which something was masked. */
   trimmed: number
   redacted: number
@@ -41,10 +43,14 @@ export function createReader(rules: Rules, options: ReaderOptions = {}): Reader 
 
   function read(values: readonly unknown[], single: boolean, escapes: boolean, who: Who): Reading {
     const entries: string[] = []
+    const positions: number[] = []
     way.begin(who, escapes)
     for (let index = 0; index < values.length; index++) {
       const entry = way.go(values[index] as Fields, single ? null : index)
-      if (entry !== undefined) entries.push(entry)
+      if (entry !== undefined) {
+        entries.push(entry)
+        positions.push(index)
+      }
       if (way.faults.length > MAX_FAULTS) break
     }
     const { faults, counts } = way
@@ -53,6 +59,7 @@ export function createReader(rules: Rules, options: ReaderOptions = {}): Reader 
       received: values.length,
       entries,
       filtered: counts.filtered,
+      positions: entries.length < values.length ? positions : undefined,
       trimmed: counts.trimmed,
       redacted: counts.redacted,
       notes: way.notes
