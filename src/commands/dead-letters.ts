@@ -25,7 +25,9 @@ export async function deadLetters(io: Io, flags: DeadLetterFlags, [word, ...ids]
     io.err('The queue is in Redis (QUEUE_STORE): only one on disk can be looked after from here.\n')
     return 1
   }
-  const failed = (error: Error) => io.err(`${printable(error.message)}\n`)
+  const failed = (error: Error): undefined => {
+    io.err(`${printable(error.message)}\n`)
+  }
   const letters = await openDeadLetters(QUEUE_PATH, event => io.err(`${printable(JSON.stringify(event))}\n`)).catch(
     failed
   )

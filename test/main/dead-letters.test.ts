@@ -7,6 +7,8 @@ import { runCommand } from '../../src/commands/command-line.js'
 import { createDiskOutbox } from '../../src/outbox/disk.js'
 import type { Claimed, DeadReason } from '../../src/outbox/outbox.js'
 
+import { runMain } from './child.js'
+
 /** The command against the queue at `path`, with what it said. */
 async function run(path: string, ...args: string[]) {
   const said = { out: '', err: '' }
@@ -120,6 +122,12 @@ t.test('a proxy that goes away in between', async t => {
 t.test('what there is not', async t => {
   const path = join(t.testdir({}), 'nowhere')
   t.strictSame(await run(path, 'list'), { status: 1, out: '', err: `there is no queue at ${path}\n` })
+  const process = await runMain(['dead-letters', 'list'], { QUEUE_PATH: path }, t.testdir({}))
+  t.match(
+    process,
+    { status: 1, out: '', err: `there is no queue at ${path}\n` },
+    'where writing says whether it is done'
+  )
   const redis = { env: { QUEUE_STORE: 'redis' }, cwd: '/nowhere', out: () => {}, err: () => {} }
   t.equal(await runCommand(['dead-letters', 'list'], redis), 1)
   const misuses = [
