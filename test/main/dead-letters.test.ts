@@ -6,7 +6,6 @@ import t, { type Test } from 'tap'
 import { runCommand } from '../../src/commands/command-line.js'
 import { createDiskOutbox } from '../../src/outbox/disk.js'
 import type { Claimed, DeadReason } from '../../src/outbox/outbox.js'
-
 import { runMain } from './child.js'
 
 /** The command against the queue at `path`, with what it said. */
