@@ -1,4 +1,5 @@
 import { BlockList, isIPv6 } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { DestinationStream } from 'pino'
 import { createAdminListener } from './admin/listener.js'
@@ -135,7 +136,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   )
   const clientRoute = createClientRoute()
   if (!clientRoute) log.warn('client.js is not built, and not served: run `npm run build`')
-  const app = await createPublicListener({
+  const { app, giveUp } = await createPublicListener({
     log,
     prefix: config.ROUTE_PREFIX,
     bodyLimit: config.BODY_LIMIT,
@@ -176,6 +177,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     phase = 'stopping'
     const time = Math.max(0, config.SHUTDOWN_TIMEOUT - LAST_WORDS_MS)
     await Promise.all([drain.idle(time), line?.delivery.stop(time)])
+    giveUp()
     app.server.closeIdleConnections()
     await drain.idle(LAST_WORDS_MS)
     app.server.closeAllConnections()
@@ -186,7 +188,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     keyring.close()
     await sessions.close()
     if (shared) closeRedis(shared)
-    await client.close()
+    // what still runs has no browser waiting for it any more, and may take as long as Logtrail likes
+    await Promise.race([client.close(), setTimeout(LAST_WORDS_MS, undefined, { ref: false })])
   }
 
   try {

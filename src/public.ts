@@ -93,7 +93,13 @@ const EXPOSED = [
 ]
 const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
 
-export async function createPublicListener(options: PublicOptions): Promise<FastifyInstance> {
+export interface PublicListener {
+  app: FastifyInstance
+  /** Answers 503 to every request that is not answered yet: whoever still waits when the time to drain is over. */
+  giveUp(): void
+}
+
+export async function createPublicListener(options: PublicOptions): Promise<PublicListener> {
   const { prefix, sessions, metrics, reader } = options
   const base = prefix === '/' ? '' : prefix
   const routes = { logs: `${base}/logs`, bulk: `${base}/logs/bulk`, client: `${base}/client.js` }
@@ -125,6 +131,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     }
   })
   const invalid = new WeakSet<object>()
+  const open = new Set<FastifyReply>()
   // before any plugin: a route that one registers keeps the handler of that moment
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
   guardConnections(app.server, (request, response) => app.routing(request, response))
@@ -149,6 +156,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
       reading: undefined,
       counted: false
     }
+    open.add(reply)
     reply.header('x-request-id', request.id)
     for (const name in ANSWER_HEADERS) reply.header(name, ANSWER_HEADERS[name as keyof typeof ANSWER_HEADERS])
     if (headers.host === undefined || invalid.has(raw.socket)) {
@@ -173,7 +181,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
   app.addHook('onRequest', async (request, reply) => {
     if (options.isStopping()) {
       reply.header('connection', 'close')
-      throw new HttpError('SHUTTING_DOWN', { retryAfter: 5 })
+      throw shuttingDown()
     }
     const { sender } = request.visit
     const standing = sender.spared ? null : await limits.address(request, sender)
@@ -188,6 +196,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
 
   app.addHook('onResponse', (request, reply, done) => {
     const { visit } = request
+    open.delete(reply)
     if (!visit.counted) limits.uncounted?.(visit.sender)
     const route = labels.get(request.routeOptions.url ?? '') ?? 'other'
     metrics.request(route, reply.statusCode, visit.errorCode)
@@ -343,7 +352,12 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
     },
     { prefix: base }
   )
-  return app
+  return {
+    app,
+    giveUp() {
+      for (const reply of open) if (!reply.sent) reply.header('connection', 'close').send(shuttingDown())
+    }
+  }
 
   /** The one place where an error becomes an answer: 4xx as they are, everything else says nothing of the inside. */
   function answerError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
@@ -363,6 +377,10 @@ export async function createPublicListener(options: PublicOptions): Promise<Fast
       .type('application/json; charset=utf-8')
       .send(JSON.stringify(errorBody(known, request.id)))
   }
+}
+
+function shuttingDown(): HttpError {
+  return new HttpError('SHUTTING_DOWN', { retryAfter: 5 })
 }
 
 /** Fastify's own refusals, by code. */
