@@ -14,6 +14,7 @@ export interface BurialOptions {
   claims: Map<EntryId, number>
   now: () => number
   keyOf: (row: number) => Buffer
+  release: (ids: readonly EntryId[]) => void
   report: (event: OutboxEvent) => void
 }
 
@@ -30,7 +31,7 @@ const SPAN = 65_536
 const SLICE = 256
 
 /** How entries of the disk store become dead letters. */
-export function createBurial({ engine, index, books, claims, now, keyOf, report }: BurialOptions) {
+export function createBurial({ engine, index, books, claims, now, keyOf, release, report }: BurialOptions) {
   /** Resolves with how many were buried: those that are claimed and can be read. */
   async function bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<number> {
     const named: Omit<Grave, 'value'>[] = []
@@ -146,9 +147,7 @@ export function createBurial({ engine, index, books, claims, now, keyOf, report 
           try {
             buried += await bury(ids.map(id => ({ id, reason })))
           } catch {
-            // Those still claimed: damaged ones are gone already.
-            index.giveBack(ids.flatMap(id => claims.get(id) ?? []))
-            for (const id of ids) claims.delete(id)
+            release(ids)
             return buried
           }
         }

@@ -75,21 +75,16 @@ export class Forget implements Change {
 
 /**
  * Records are replaced by others: waiting entries by dead letters, dead letters by waiting entries or by nothing.
- * `from` with the values that are put back if the write fails; undefined where they could not be read.
+ * `from` with the values that are put back if the write fails.
  */
 export class Move implements Change {
   readonly durable = true
-  #from: [Buffer, string | undefined][]
+  #from: [Buffer, string][]
   #to: [Buffer, string][]
   done: () => void
   failed: Settle<HttpError>
 
-  constructor(
-    from: [Buffer, string | undefined][],
-    to: [Buffer, string][],
-    done: () => void,
-    failed: Settle<HttpError>
-  ) {
+  constructor(from: [Buffer, string][], to: [Buffer, string][], done: () => void, failed: Settle<HttpError>) {
     this.#from = from
     this.#to = to
     this.done = done
@@ -103,7 +98,7 @@ export class Move implements Change {
 
   amend(batch: Batch): void {
     for (const [key] of this.#to) batch.del(key)
-    for (const [key, value] of this.#from) if (value !== undefined) batch.put(key, value)
+    for (const [key, value] of this.#from) batch.put(key, value)
   }
 }
 

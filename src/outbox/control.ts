@@ -73,9 +73,9 @@ export async function reachDeadLetters(path: string): Promise<(DeadLetters & Con
   const waiting: { resolve: (value: unknown) => void; reject: (error: Error) => void }[] = []
   eachLine(connection, Infinity, line => {
     const { error, result } = JSON.parse(line)
-    const call = waiting.shift()
-    if (error === undefined) call?.resolve(result)
-    else call?.reject(new Error(error))
+    const { resolve, reject } = waiting.shift() as (typeof waiting)[0]
+    if (error === undefined) resolve(result)
+    else reject(new Error(error))
   })
   connection.on('error', () => connection.destroy())
   const gone = () => new Error('the process that holds the queue went away')

@@ -2,7 +2,15 @@ import { type Arrival, arrival, Move } from './changes.js'
 import type { Engine } from './engine.js'
 import type { Level } from './opening.js'
 import type { DeadLetter, DeadLetters, EntryId, ListOptions } from './outbox.js'
-import { type DeadRecord, deadFrom, matches, RECORD_OVERHEAD, readDeadKey, waitingKey } from './records.js'
+import {
+  type DeadKey,
+  type DeadRecord,
+  deadFrom,
+  matches,
+  RECORD_OVERHEAD,
+  readDeadKey,
+  waitingKey
+} from './records.js'
 
 /** What the disk store counts besides its index. */
 export interface Books {
@@ -119,11 +127,11 @@ export function createDeadLetters({ engine, books, now, admit }: DeadLettersOpti
 
 /** What a dead letter takes of the bound. */
 export function deadBytes(key: Buffer): number {
-  return (readDeadKey(key)?.size ?? 0) + RECORD_OVERHEAD
+  return (readDeadKey(key) as DeadKey).size + RECORD_OVERHEAD
 }
 
 function sequenceOf(key: Buffer): number {
-  return readDeadKey(key)?.sequence ?? 0
+  return (readDeadKey(key) as DeadKey).sequence
 }
 
 /** undefined where the record is damaged; it can be listed and purged, not retried. */

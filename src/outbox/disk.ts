@@ -109,8 +109,12 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
     return rows
   }
 
+  function release(ids: readonly EntryId[]): void {
+    index.giveBack(unclaim(ids))
+  }
+
   const deadLetters = createDeadLetters({ engine, books, now, admit })
-  const burial = createBurial({ engine, index, books, claims, now, keyOf, report })
+  const burial = createBurial({ engine, index, books, claims, now, keyOf, release, report })
 
   async function open(): Promise<Started> {
     const found = await engine.open(scan)
@@ -163,7 +167,7 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
     },
 
     async claim(max) {
-      if (stopped || engine.db === undefined || index.count === index.claimed) return []
+      if (stopped || index.count === index.claimed) return []
       const rows = index.take(max.entries, max.bytes)
       const values = await engine.read(rows.map(keyOf))
       if (values === undefined) {
@@ -193,9 +197,7 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
       index.settle(rows)
     },
 
-    release(ids) {
-      index.giveBack(unclaim(ids))
-    },
+    release,
 
     bury: burial.bury,
     expire: burial.expire,

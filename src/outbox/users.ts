@@ -40,7 +40,6 @@ export class Users {
   #table: Int32Array
   #free = NONE
   #used = 0
-  #size = 0
 
   constructor(capacity = 64) {
     this.head = new Int32Array(capacity)
@@ -50,10 +49,6 @@ export class Users {
     this.#next = new Int32Array(capacity)
     this.#number = new Float64Array(capacity)
     this.#table = new Int32Array(capacity * 2)
-  }
-
-  get size(): number {
-    return this.#size
   }
 
   /** The row of a queue number, made where there is none. */
@@ -117,7 +112,6 @@ export class Users {
     table[hole] = 0
     this.#next[row] = this.#free
     this.#free = row
-    this.#size--
   }
 
   #insert(number: number): number {
@@ -131,7 +125,6 @@ export class Users {
     this.outstanding[row] = 0
     this.#ringed[row] = 0
     this.#place(row)
-    this.#size++
     return row
   }
 

@@ -323,6 +323,8 @@ export function behaves(t: Test, { place, durable }: Store): void {
         'ids may be text'
       )
       t.equal(told, 1)
+      t.equal(await after.deadLetters.retry([first?.id as EntryId]), 0, 'it is none any more')
+      t.equal(await after.deadLetters.purge([three]), 0, 'it never was one')
       now = 5000
       t.match(await waiting(after), [{ ...entry('u:ann', 1), receivedAt: 2000 }], 'received at the retry')
       t.equal(await after.deadLetters.retry('all'), 1)

@@ -295,6 +295,16 @@ t.test('entries that cannot be read at all leave the queue of this run', async t
   await again.stop()
 })
 
+t.test('stopped while damage is being read', async t => {
+  const { path, named } = filled(t)
+  const outbox = createDiskOutbox({ path, maxBytes: 1e9, report: event => t.fail(event.message) })
+  await outbox.start()
+  overwrite(named(/ldb$/), 0, Buffer.alloc(100_000, 0x55))
+  const claiming = outbox.claim(ALL)
+  await outbox.stop()
+  t.same(await claiming, [], 'whether it is damage cannot be known any more')
+})
+
 t.test('a damaged dead letter is listed and purged, not retried', async t => {
   const path = folder(t)
   const first = createDiskOutbox({ path, maxBytes: 1e9 })

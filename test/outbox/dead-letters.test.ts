@@ -40,6 +40,7 @@ t.test('beside a serve', async t => {
   t.equal(await letters.purge('all'), 2)
   t.same(await letters.list(), [])
   t.equal(outbox.stats().deadLetters, 0)
+  await t.rejects(letters.retry(undefined as unknown as 'all'), { message: /./ }, 'what fails there fails here')
   await letters.close()
 })
 

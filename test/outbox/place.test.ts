@@ -9,7 +9,7 @@ import { createDiskOutbox } from '../../src/outbox/disk.js'
 import type { OutboxEvent } from '../../src/outbox/engine.js'
 import { OutboxLockedError } from '../../src/outbox/outbox.js'
 import { entry } from './behaviour.js'
-import { child } from './child.js'
+import { child, childEnv } from './child.js'
 import { folder } from './folder.js'
 import { limitFileSize, mountTmpfs } from './full-disk.js'
 
@@ -121,7 +121,10 @@ t.test('two of one process', async t => {
 
 t.test('two processes', async t => {
   const path = folder(t)
-  const other = spawn(process.execPath, [...child('hold.ts'), path], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const other = spawn(process.execPath, [...child('hold.ts'), path], {
+    env: childEnv,
+    stdio: ['pipe', 'pipe', 'inherit']
+  })
   t.teardown(() => other.kill('SIGKILL'))
   const [line] = await once(other.stdout, 'data')
   t.equal(String(line), 'holds\n')
@@ -141,6 +144,21 @@ t.test('stopped without having started', async t => {
   await outbox.stop()
   await outbox.stop()
   t.throws(() => statSync(path), { code: 'ENOENT' })
+})
+
+t.test('settled after the end', async t => {
+  const path = folder(t)
+  const outbox = open(path)
+  await outbox.start()
+  await outbox.append([entry('u:ann', 1), entry('u:bob', 2), entry('u:cat', 3)])
+  const ids = (await outbox.claim(ALL)).map(({ id }) => id)
+  await outbox.stop()
+  outbox.acknowledge(ids.slice(0, 1))
+  outbox.release(ids.slice(1, 2))
+  await t.rejects(outbox.bury(ids.map(id => ({ id, reason: { code: 'X', message: 'x' } }))), { code: 'QUEUE_FULL' })
+  const again = open(path)
+  t.match(await again.start(), { inherited: 3 }, 'comes too late: all of it waits again')
+  await again.stop()
 })
 
 t.test('stopped while it starts', async t => {

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { child } from './child.js'
+import { child, childEnv } from './child.js'
 import { folder } from './folder.js'
 
 function canTrace(): boolean {
@@ -28,6 +28,7 @@ t.test('the sync has returned before an append resolves', { skip }, async t => {
     'strace',
     ['-f', '-y', '-s', '100000', '-e', calls, '-o', trace, process.execPath, ...child('append-one-by-one.ts'), path],
     {
+      env: childEnv,
       stdio: 'ignore'
     }
   )

@@ -221,3 +221,44 @@ t.test('while it is being opened again nothing is claimed, and nothing is lost',
   t.equal(outbox.stats().waiting + outbox.stats().deadLetters, 3)
   await outbox.stop()
 })
+
+t.test('moves that fail while they are written have not happened', async t => {
+  const prepared = limitedFiles.prepare(t)
+  if (typeof prepared === 'string') return void t.plan(0, prepared)
+  const { path, makeRoom } = prepared
+  const events = new EventEmitter()
+  const options = { path, maxBytes: 1e9, reopenAfter: { first: 5, longest: 20 } }
+  const begin = async () => {
+    const outbox = createDiskOutbox({ ...options, report: event => events.emit(event.kind, event) })
+    return { outbox, started: await outbox.start() }
+  }
+  const heal = async (move: Promise<unknown>, limit: () => void) => {
+    await t.rejects(move, { code: 'QUEUE_FULL' })
+    const writable = once(events, 'writable')
+    makeRoom()
+    await writable
+    limit()
+  }
+  const limit = () => void limitFileSize(t, 1024 * 1024)
+
+  // Half a megabyte goes into the log once, and not a second time.
+  const { outbox } = await begin()
+  await outbox.append([entry('u:ann', 'x'.repeat(600_000))])
+  const [claimed] = await outbox.claim(ALL)
+  await heal(outbox.bury([{ id: claimed?.id as number, reason }]), limit)
+  t.match(outbox.stats(), { waiting: 1, claimed: 1, deadLetters: 0 })
+  await outbox.stop()
+
+  makeRoom()
+  const second = await begin()
+  t.match(second.started, { inherited: 1, deadLetters: 0 })
+  await second.outbox.bury((await second.outbox.claim(ALL)).map(({ id }) => ({ id, reason })))
+  limit()
+  await heal(second.outbox.deadLetters.retry('all'), () => {})
+  t.match(second.outbox.stats(), { waiting: 0, deadLetters: 1 })
+  await second.outbox.stop()
+  const third = await begin()
+  t.match(third.started, { inherited: 0, deadLetters: 1 })
+  t.match(await third.outbox.deadLetters.list({ bodies: true }), [entry('u:ann', 'x'.repeat(600_000))])
+  await third.outbox.stop()
+})
