@@ -7,9 +7,13 @@ const TOKEN = charSet('A-Z', 'a-z', '0-9', '-._~+/')
 /** `{"alg":"none"}` takes 19 characters; shorter beginnings are words. */
 const SHORTEST_HEADER = 10
 
-function endOf(set: Uint8Array, text: string, at: number): number {
-  while (set[text.charCodeAt(at)] === 1) at++
-  return at
+/** Longer ones do not fit into any header; with certificates in it a real one may have a few thousand. */
+const LONGEST_HEADER = 8192
+
+function endOf(set: Uint8Array, text: string, at: number, most = Number.POSITIVE_INFINITY): number {
+  let end = at
+  while (end - at < most && set[text.charCodeAt(end)] === 1) end++
+  return end
 }
 
 /** Logtrail's keys, `lt_{environment}_{type}_{random}`; the scan stops at the first `_`. Each part can match in one way only. */
@@ -33,7 +37,7 @@ export function findLogtrailKey(text: string, at: number, scan: Scan): boolean {
 export function findJwt(text: string, at: number, scan: Scan): boolean {
   const from = at - 2
   if (from < scan.kept || from < scan.jwtDone || text[at - 1] !== 'y' || text[from] !== 'e') return false
-  const header = endOf(BASE64URL, text, at)
+  const header = endOf(BASE64URL, text, at, LONGEST_HEADER)
   let to = header
   let parts = 1
   while (parts < 5 && text[to] === '.') {

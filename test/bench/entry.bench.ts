@@ -74,6 +74,47 @@ function compare(name: string, entries: number, bare: () => void, way: () => voi
   return { name, bare: median(bares), way: median(ways), ratio: median(ratios) }
 }
 
+/** What makes the patterns look longest: nearly cards, keys, tokens, assignments, over and over. */
+const WORST = [
+  '4444 444 ',
+  '4111111111111112a',
+  'eyJ-',
+  'lt_',
+  'token:',
+  '&token=a',
+  '_=',
+  'bearer ',
+  '%3D',
+  '://a:',
+  ':',
+  'a',
+  '漢='
+]
+
+export interface WorstCost {
+  unit: string
+  /** Milliseconds of CPU: JSON.parse of an entry whose message is 2 MiB of `unit`, and its whole way, trimmed to the plan. */
+  parse: number
+  way: number
+  ratio: number
+}
+
+export function benchWorst(rounds = 5): WorstCost[] {
+  const reader = createReader(RULES)
+  return WORST.map(unit => {
+    const message = unit.repeat((2 << 20) / Buffer.byteLength(unit))
+    const body = Buffer.from(JSON.stringify({ ...entry(1), message }))
+    const parses: number[] = []
+    const ways: number[] = []
+    for (let round = 0; round < rounds; round++) {
+      parses.push(cpu(() => JSON.parse(body.toString()), 1) / 1000)
+      ways.push(cpu(() => reader.single(body, WHO), 1) / 1000)
+    }
+    const [parse, way] = [median(parses), median(ways)]
+    return { unit, parse, way, ratio: way / parse }
+  })
+}
+
 export function benchEntries(rounds = 21): EntryCost[] {
   const reader = createReader(RULES)
   const one = Buffer.from(JSON.stringify(entry(1)))
@@ -103,5 +144,11 @@ export function benchEntries(rounds = 21): EntryCost[] {
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
   for (const { name, bare, way, ratio } of benchEntries()) {
     console.log(`${name}: bare ${bare.toFixed(2)} µs, the whole way ${way.toFixed(2)} µs, ${ratio.toFixed(2)} ×`)
+  }
+  for (const { unit, parse, way, ratio } of benchWorst()) {
+    const name = JSON.stringify(unit).padEnd(20)
+    console.log(
+      `2 MiB of ${name} parse ${parse.toFixed(1)} ms, the whole way ${way.toFixed(1)} ms, ${ratio.toFixed(1)} ×`
+    )
   }
 }
