@@ -1,5 +1,9 @@
 import { compare, printRows, type Scenario } from './compare.js'
 import { BULK, bare, express, floor, haproxy, nginx, ours, SINGLE, stack } from './contenders.js'
+import { benchEntries } from './entry.bench.js'
+import { measurePlan, type PlanRow, printPlans } from './plans.js'
+import { compareStarts, printStarts } from './start.js'
+import { measureWaiting, printWaiting } from './waiting.js'
 
 /**
  * `npm run bench [-- NAME …]`: each figure against its peers in the same run. The program under test has one processor
@@ -47,13 +51,35 @@ const scenarios: Record<string, { title: string } & Scenario> = {
   }
 }
 
+/** What is measured otherwise than by a comparison under load. */
+const others: Record<string, () => Promise<void>> = {
+  start: async () => printStarts(await compareStarts([ours('direct'), ours('pooled'), ours('queued'), bare])),
+  waiting: async () => printWaiting(await measureWaiting()),
+  async plans() {
+    const rows: PlanRow[] = []
+    for (const plan of ['free', 'developer', 'professional'] as const) rows.push(await measurePlan(plan))
+    printPlans(rows)
+  },
+  async entry() {
+    console.log("\n## An entry's way, against a bare parse, schema check and serialise\n")
+    console.log('| case | bare µs | the whole way µs | ratio |\n| --- | ---: | ---: | ---: |')
+    for (const { name, bare, way, ratio } of benchEntries()) {
+      console.log(`| ${name} | ${bare.toFixed(2)} | ${way.toFixed(2)} | ${ratio.toFixed(2)} |`)
+    }
+  }
+}
+
 const asked = process.argv.slice(2)
-const unknown = asked.filter(name => !(name in scenarios))
+const known = [...Object.keys(scenarios), ...Object.keys(others)]
+const unknown = asked.filter(name => !known.includes(name))
 if (unknown.length > 0) {
-  console.error(`unknown: ${unknown.join(', ')}; there are ${Object.keys(scenarios).join(', ')}`)
+  console.error(`unknown: ${unknown.join(', ')}; there are ${known.join(', ')}`)
   process.exit(64)
 }
-for (const [name, { title, ...scenario }] of Object.entries(scenarios)) {
-  if (asked.length > 0 && !asked.includes(name)) continue
-  printRows(title, await compare({ rounds, seconds, ...scenario }), scenario.against, scenario.contenders)
+for (const name of asked.length > 0 ? asked : known) {
+  const scenario = scenarios[name]
+  if (scenario) {
+    const { title, ...what } = scenario
+    printRows(title, await compare({ rounds, seconds, ...what }), what.against, what.contenders)
+  } else await others[name]!()
 }
