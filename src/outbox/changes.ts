@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { HttpError } from '../errors.js'
-import type { Batch, Change } from './engine.js'
+import type { Batch, Records } from './engine.js'
 import { type DeadRecord, deadKey, waitingKey, waitingValue } from './records.js'
 import { queueNumber } from './users.js'
 
@@ -22,8 +22,8 @@ export function arrival(user: string, body: string, receivedAt: number): Omit<Ar
 type Settle<T> = (value: T) => void
 
 /** Entries come to wait. */
-export class Append implements Change {
-  readonly durable = true
+export class Append implements Records {
+  readonly durable = true as const
   readonly arrivals: Arrival[]
   #done: Settle<Append>
   failed: Settle<HttpError>
@@ -48,11 +48,10 @@ export class Append implements Change {
 }
 
 /** Delivered entries are deleted; damaged ones are deleted too, and dead letters take their places. */
-export class Forget implements Change {
-  readonly durable = false
+export class Forget implements Records {
+  readonly durable = false as const
   #keys: Buffer[]
   #letters: [Buffer, string][]
-
   done: () => void
 
   constructor(keys: Buffer[], letters: [Buffer, string][] = [], done = () => {}) {
@@ -69,16 +68,14 @@ export class Forget implements Change {
   amend(batch: Batch): void {
     this.write(batch)
   }
-
-  failed(): void {}
 }
 
 /**
  * Records are replaced by others: waiting entries by dead letters, dead letters by waiting entries or by nothing.
  * `from` with the values that are put back if the write fails.
  */
-export class Move implements Change {
-  readonly durable = true
+export class Move implements Records {
+  readonly durable = true as const
   #from: [Buffer, string][]
   #to: [Buffer, string][]
   done: () => void

@@ -8,10 +8,8 @@ export interface Batch {
   del(key: Buffer): unknown
 }
 
-/** Records that are to be written together or not at all. */
-export interface Change {
-  /** Whether it has to be on disk before `done`. If not, it never fails: at the worst a crash undoes it. */
-  readonly durable: boolean
+/** What a change consists of. */
+export interface Records {
   write(batch: Batch): void
   /**
    * Whether a write that failed has reached the disk is not known. This makes it so that it has not, when the store is
@@ -19,8 +17,14 @@ export interface Change {
    */
   amend(batch: Batch): void
   done(): void
-  failed(error: HttpError): void
 }
+
+/**
+ * Records that are to be written together or not at all. A durable change is on disk before it is done, or has failed;
+ * another is done in any case, and at the worst a crash undoes it.
+ */
+export type Change = Records &
+  ({ readonly durable: true; failed(error: HttpError): void } | { readonly durable: false })
 
 export interface OutboxEvent {
   /**

@@ -1,0 +1,192 @@
+import { FairIndex } from '../fair-index.js'
+import type { Claimed, ClaimBounds, EntryId } from '../outbox.js'
+import { queueNumber } from '../users.js'
+import { sequenceOf } from './dead-letters.js'
+import { OVERHEAD, type Scripts } from './scripts.js'
+
+/** What is held here of the stream, at most; the rest waits in Redis. */
+const MOST_ENTRIES = 20_000
+const MOST_BYTES = 32 * 1024 * 1024
+/** Entries read in one step: some hundred kilobytes. Fewer after one that failed, for it may have been too much. */
+const READ = 500
+
+const ADRIFT = -1
+
+interface Claim {
+  row: number
+  size: number
+}
+
+/**
+ * The front of the stream, as whoever holds the lease has it in memory: whose entries wait, and whose turn it is.
+ *
+ * Users take turns within the window. Where one user has filled it, others who came later wait until part of it has gone;
+ * the alternative, to know of every entry that waits, is what a disk is for.
+ *
+ * All replicas are one consumer of the group, named by its role: to whom the lease goes, to that one goes what was read
+ * before and never settled. It comes first, and in the order of the stream, since an entry that was read is older than
+ * any that was not.
+ */
+export class Window {
+  #index = new FairIndex()
+  #entries: ({ user: string; body: string } | undefined)[] = []
+  /** Those that this process has claimed; without a row (adrift) while it holds no lease, or has not read them again. */
+  #claims = new Map<EntryId, Claim>()
+  /** Settled here, and not yet in Redis: id to size. */
+  readonly settled = new Map<EntryId, number>()
+  settledBytes = 0
+  #scripts: Scripts
+  #cursor = '0'
+  /** Whether there may be more that was read before. */
+  #inherited = true
+  #count = READ
+  /** Which lease the entries were read under; a reply to an older one is of no use. */
+  #reading = 0
+
+  constructor(scripts: Scripts) {
+    this.#scripts = scripts
+  }
+
+  get claimed(): number {
+    return this.#index.claimed
+  }
+
+  /** Nothing of the stream is known any more. Claims stay: requests with them are under way. */
+  clear(): void {
+    this.#index.clear()
+    this.#entries = []
+    for (const claim of this.#claims.values()) claim.row = ADRIFT
+    this.#reading++
+    this.#cursor = '0'
+    this.#inherited = true
+  }
+
+  /** Another process answers for what was settled here and never reached Redis. */
+  disown(): void {
+    this.settled.clear()
+    this.settledBytes = 0
+  }
+
+  /**
+   * Reads on, until the window is full or nothing more is there.
+   * @returns false where the lease is lost
+   * @throws what the connection does
+   */
+  async fill(holder: string): Promise<boolean> {
+    const reading = this.#reading
+    while (this.#index.count < MOST_ENTRIES && this.#index.bytes < MOST_BYTES) {
+      const count = Math.min(this.#count, MOST_ENTRIES - this.#index.count)
+      const inherited = this.#inherited
+      let found: Awaited<ReturnType<Scripts['read']>>
+      try {
+        found = await this.#scripts.read(holder, count, inherited ? this.#cursor : '>')
+      } catch (error) {
+        // The answer may be all that was lost: what it held counts as read.
+        if (reading === this.#reading) this.#inherited = true
+        this.#count = Math.max(1, this.#count >> 2)
+        throw error
+      }
+      if (reading !== this.#reading) return true
+      if (found === undefined) return false
+      this.#count = Math.min(READ, this.#count * 2)
+      for (const [id, fields] of found) this.#add(id, fields)
+      if (found.length > 0) continue
+      if (!inherited) return true
+      this.#inherited = false
+    }
+    return true
+  }
+
+  #add(id: string, fields: string[] | null): void {
+    this.#cursor = id
+    const sequence = sequenceOf(id)
+    if (this.settled.has(sequence)) return
+    if (fields === null) {
+      this.settled.set(sequence, 0)
+      return
+    }
+    const [, user = '', , at, , body = ''] = fields
+    const size = Buffer.byteLength(body)
+    const row = this.#index.add(queueNumber(user), sequence, Number(at), size)
+    this.#entries[row] = { user, body }
+    const claim = this.#claims.get(sequence)
+    if (claim === undefined) return
+    this.#index.takeOne(row)
+    claim.row = row
+  }
+
+  take(max: ClaimBounds): Claimed[] {
+    return this.#index.take(max.entries, max.bytes).map(row => {
+      const { user, body } = this.#entries[row] as { user: string; body: string }
+      const id = this.#claim(row)
+      return { id, user, body, receivedAt: this.#index.receivedAt[row] as number }
+    })
+  }
+
+  #claim(row: number): number {
+    const { user } = this.#entries[row] as { user: string }
+    const id = this.#index.sequence[row] as number
+    this.#claims.set(id, { row, size: (this.#index.size[row] as number) + Buffer.byteLength(user) + OVERHEAD })
+    return id
+  }
+
+  /** Claims entries that were received before a time, at most so many. */
+  takeOld(before: number, most: number): number[] {
+    return this.#index.waitingBefore(before, 0, Number.POSITIVE_INFINITY, most).map(row => {
+      this.#index.takeOne(row)
+      return this.#claim(row)
+    })
+  }
+
+  /** Ends the claims of those ids that have one. @param gone whether to tell Redis so, in `settled` */
+  settle(ids: readonly EntryId[], gone: boolean): number {
+    const rows: number[] = []
+    let count = 0
+    for (const id of ids) {
+      const claim = this.#claims.get(id)
+      if (claim === undefined) continue
+      this.#claims.delete(id)
+      count++
+      if (gone) {
+        this.settled.set(id, claim.size)
+        this.settledBytes += claim.size
+      }
+      if (claim.row === ADRIFT) continue
+      this.#entries[claim.row] = undefined
+      rows.push(claim.row)
+    }
+    this.#index.settle(rows)
+    return count
+  }
+
+  /** Redis has heard of these. */
+  confirmed(ids: readonly EntryId[]): void {
+    for (const id of ids) {
+      this.settledBytes -= this.settled.get(id) ?? 0
+      this.settled.delete(id)
+    }
+  }
+
+  release(ids: readonly EntryId[]): void {
+    const rows: number[] = []
+    for (const id of ids) {
+      const claim = this.#claims.get(id)
+      if (claim === undefined) continue
+      this.#claims.delete(id)
+      if (claim.row !== ADRIFT) rows.push(claim.row)
+    }
+    this.#index.giveBack(rows)
+  }
+
+  /** Takes claims out of everyone's reach; what comes of them is told by `returned` or `buried`. */
+  lift(ids: readonly EntryId[]): Map<EntryId, Claim> {
+    const lifted = new Map<EntryId, Claim>()
+    for (const id of ids) {
+      const claim = this.#claims.get(id)
+      if (claim === undefined) continue
+      this.#claims.delete(id)
+      lifted.set(id, claim)
+    }
+    return lifted
+  }
+}
