@@ -341,6 +341,9 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
           metrics.entries('filtered', reading.filtered)
           metrics.entries('trimmed', reading.trimmed)
           metrics.entries('redacted', reading.redacted)
+          if (reading.notes.length > 0) {
+            options.log.debug({ request_id: request.id, fields: reading.notes }, 'entries changed on their way')
+          }
         } catch (error) {
           if (error instanceof RefusedEntries) visit.entries = error.received
           metrics.entries('rejected', visit.entries)

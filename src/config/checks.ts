@@ -1,3 +1,4 @@
+import { ruleFaults } from '../entry/rule-faults.js'
 import { checkKeyPolicy, parseKey } from '../logtrail/key.js'
 import { isLoopback } from './addresses.js'
 import { NAMES, type Name, type Values, variable } from './schema.js'
@@ -70,11 +71,8 @@ function checkDelivery({ values, isSet, fault, warn }: Findings): void {
 }
 
 function checkFields({ values, fault }: Findings): void {
-  for (const field of ['action', 'level', 'clientTimestamp']) {
-    if (values.DROP_FIELDS?.includes(field)) {
-      fault('DROP_FIELDS', `must not hold \`${field}\`: Logtrail refuses entries without it`)
-    }
-  }
+  const { ALLOW_FIELDS: allowFields = [], DROP_FIELDS: dropFields = [] } = values
+  for (const { variable, message } of ruleFaults({ allowFields, dropFields })) fault(variable, message)
 }
 
 const ANONYMOUS_LIMITS = ['RATE_LIMIT_ANONYMOUS_MAX', 'RATE_LIMIT_ANONYMOUS_LOGS_MAX'] as const
