@@ -23,7 +23,7 @@ export function ruleFaults({ allowFields, dropFields }: Pick<Rules, 'allowFields
     if (path.split('.').some(part => foldName(part) === '')) {
       faults.push({ variable: 'DROP_FIELDS', message: `\`${path}\` must be names joined by single dots` })
     } else if (REQUIRED.has(foldName(path))) {
-      faults.push({ variable: 'DROP_FIELDS', message: `\`${path}\` cannot be dropped: Logtrail requires it` })
+      faults.push({ variable: 'DROP_FIELDS', message: `\`${path}\` must not be dropped: Logtrail requires it` })
     }
   }
   return faults
