@@ -1,5 +1,12 @@
 import type { Redis } from 'ioredis'
-import { type DeadLetter, type DeadLetters, type DeadReason, type EntryId, type ListOptions, MAX_ANSWER } from '../outbox.js'
+import {
+  type DeadLetter,
+  type DeadLetters,
+  type DeadReason,
+  type EntryId,
+  type ListOptions,
+  MAX_ANSWER
+} from '../outbox.js'
 import { type Answer, createScripts, OVERHEAD, type Scripts } from './scripts.js'
 
 /** So many are moved in one step of Redis, which does nothing else meanwhile. */
@@ -70,7 +77,7 @@ export function sequenceOf(id: string): number {
 
 /** As it is stored, what is too long cut. */
 export function writeReason({ code, status, message, answer }: DeadReason): string {
-  const cut = (text: string) => text.slice(0, MAX_ANSWER).toWellFormed()
+  const cut = (text: string) => text.slice(0, MAX_ANSWER)
   return JSON.stringify({ code, status, message: cut(message), answer: answer && cut(answer) })
 }
 

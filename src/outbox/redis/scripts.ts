@@ -69,30 +69,30 @@ count('waiting', n)
 count('bytes', size)
 return state(string.format('%.0f', last + 1))`,
 
-  // who, token, milliseconds of a lease (0: does not want it), of a replica's life
+  // who and token, milliseconds of a lease, of a replica's life
   beat: `
 local now = math.floor(microseconds() / 1000)
 redis.call('ZREMRANGEBYSCORE', replicas, '-inf', now)
 redis.call('ZREM', replicas, ARGV[1])
 local others = redis.call('ZCARD', replicas)
-redis.call('ZADD', replicas, now + tonumber(ARGV[4]), ARGV[1])
+redis.call('ZADD', replicas, now + tonumber(ARGV[3]), ARGV[1])
 local holder = redis.call('GET', lease)
-local ttl = tonumber(ARGV[3])
-local mine = holder and string.sub(holder, -#ARGV[2]) == ARGV[2]
-if mine and ttl > 0 then
-  redis.call('PEXPIRE', lease, ttl)
-elseif not holder and ttl > 0 then
-  holder = redis.call('HINCRBY', books, 'fence', 1) .. ':' .. ARGV[2]
-  redis.call('SET', lease, holder, 'PX', ttl)
+local mine = holder and string.sub(holder, -#ARGV[1]) == ARGV[1]
+if mine then
+  redis.call('PEXPIRE', lease, ARGV[2])
+elseif not holder then
+  holder = redis.call('HINCRBY', books, 'fence', 1) .. ':' .. ARGV[1]
+  redis.call('SET', lease, holder, 'PX', ARGV[2])
   redis.pcall('XGROUP', 'CREATE', waiting, '${GROUP}', '0', 'MKSTREAM')
   mine = true
 end
 return state({ mine and holder or '', others })`,
 
-  // who, holder: a clean stop
+  // who and token: a clean stop
   leave: `
 redis.call('ZREM', replicas, ARGV[1])
-if sends(ARGV[2]) then redis.call('DEL', lease) end
+local holder = redis.call('GET', lease)
+if holder and string.sub(holder, -#ARGV[1]) == ARGV[1] then redis.call('DEL', lease) end
 return state(0)`,
 
   // holder, entries, after: what was read before and is not settled, or '>': what nobody has read

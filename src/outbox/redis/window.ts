@@ -1,5 +1,5 @@
 import { FairIndex } from '../fair-index.js'
-import type { Claimed, ClaimBounds, EntryId } from '../outbox.js'
+import type { ClaimBounds, Claimed, EntryId } from '../outbox.js'
 import { queueNumber } from '../users.js'
 import { sequenceOf } from './dead-letters.js'
 import { OVERHEAD, type Scripts } from './scripts.js'
@@ -32,6 +32,7 @@ export class Window {
   #entries: ({ user: string; body: string } | undefined)[] = []
   /** Those that this process has claimed; without a row (adrift) while it holds no lease, or has not read them again. */
   #claims = new Map<EntryId, Claim>()
+  #lifted = new Set<EntryId>()
   /** Settled here, and not yet in Redis: id to size. */
   readonly settled = new Map<EntryId, number>()
   settledBytes = 0
@@ -90,9 +91,8 @@ export class Window {
       if (found === undefined) return false
       this.#count = Math.min(READ, this.#count * 2)
       for (const [id, fields] of found) this.#add(id, fields)
-      if (found.length > 0) continue
-      if (!inherited) return true
-      this.#inherited = false
+      if (inherited) this.#inherited = found.length > 0
+      else if (found.length < count) return true
     }
     return true
   }
@@ -139,14 +139,12 @@ export class Window {
   }
 
   /** Ends the claims of those ids that have one. @param gone whether to tell Redis so, in `settled` */
-  settle(ids: readonly EntryId[], gone: boolean): number {
+  settle(ids: readonly EntryId[], gone: boolean): void {
     const rows: number[] = []
-    let count = 0
     for (const id of ids) {
-      const claim = this.#claims.get(id)
+      const claim = this.#settling(id)
       if (claim === undefined) continue
       this.#claims.delete(id)
-      count++
       if (gone) {
         this.settled.set(id, claim.size)
         this.settledBytes += claim.size
@@ -156,7 +154,6 @@ export class Window {
       rows.push(claim.row)
     }
     this.#index.settle(rows)
-    return count
   }
 
   /** Redis has heard of these. */
@@ -170,7 +167,7 @@ export class Window {
   release(ids: readonly EntryId[]): void {
     const rows: number[] = []
     for (const id of ids) {
-      const claim = this.#claims.get(id)
+      const claim = this.#settling(id)
       if (claim === undefined) continue
       this.#claims.delete(id)
       if (claim.row !== ADRIFT) rows.push(claim.row)
@@ -178,15 +175,22 @@ export class Window {
     this.#index.giveBack(rows)
   }
 
-  /** Takes claims out of everyone's reach; what comes of them is told by `returned` or `buried`. */
-  lift(ids: readonly EntryId[]): Map<EntryId, Claim> {
-    const lifted = new Map<EntryId, Claim>()
+  /** From among those ids, the claims that nobody is burying; until `lower` nobody else may settle them. */
+  lift(ids: readonly EntryId[]): EntryId[] {
+    const lifted: EntryId[] = []
     for (const id of ids) {
-      const claim = this.#claims.get(id)
-      if (claim === undefined) continue
-      this.#claims.delete(id)
-      lifted.set(id, claim)
+      if (this.#settling(id) === undefined) continue
+      this.#lifted.add(id)
+      lifted.push(id)
     }
     return lifted
+  }
+
+  lower(ids: readonly EntryId[]): void {
+    for (const id of ids) this.#lifted.delete(id)
+  }
+
+  #settling(id: EntryId): Claim | undefined {
+    return this.#lifted.has(id) ? undefined : this.#claims.get(id)
   }
 }

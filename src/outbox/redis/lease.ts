@@ -1,0 +1,134 @@
+import type { Redis } from 'ioredis'
+import type { Answer, Scripts } from './scripts.js'
+
+/** Longest that a start waits for Redis; without it the program runs all the same. */
+const START = 2000
+
+export interface LeaseOptions {
+  redis: Redis
+  scripts: Scripts
+  /** Names this process; never used by another. */
+  token: string
+  /** Milliseconds between two beats. */
+  beat: number
+  /** Milliseconds of the lease. */
+  ttl: number
+  /** After each beat that Redis answered. */
+  onBeat(after: Answer): Promise<void>
+  onHeld(): void
+  onLost(): void
+  /** Another process holds it. */
+  onElsewhere(): void
+  onFault(error: unknown): void
+}
+
+export interface Lease {
+  /** What proves to Redis that this process sends; undefined while it does not, or cannot be sure. */
+  holder(): string | undefined
+  /** Whether it is known that another process sends. */
+  elsewhere(): boolean
+  /** Redis did not accept this holder. */
+  lost(holder: string): void
+  /** Resolves after the first beat, or when Redis did not come, with how many other replicas live. */
+  start(): Promise<number>
+  /** Gives it back, so that another need not wait for its end. */
+  stop(): Promise<void>
+}
+
+/**
+ * Who sends: one replica at a time, so that each user's order holds and one budget is spent. A key in Redis with a short
+ * life names it, which each beat prolongs; whoever finds none takes it, under a number that is never used again (fencing):
+ * each change at the front of the queue names it, and a script does nothing for one that is not the present one.
+ *
+ * By its own, monotonic clock a holder stops before Redis would give the lease to another. After each break of the
+ * connection it begins anew, since the Redis that is back may not be the one that went.
+ */
+export function createLease(options: LeaseOptions): Lease {
+  const { redis, scripts, token, beat: interval, ttl } = options
+  let holder: string | undefined
+  let until = 0
+  let elsewhere = false
+  let others = 0
+  let timer: NodeJS.Timeout | undefined
+  let beating: Promise<void> | undefined
+  let stopped = false
+
+  function drop(): void {
+    if (holder === undefined) return
+    holder = undefined
+    options.onLost()
+  }
+
+  async function once(): Promise<void> {
+    const sent = performance.now()
+    try {
+      const after = (await scripts.run('beat', token, ttl, 2 * ttl)) as Answer
+      const [mine, count] = after.more as [string, number]
+      others = count
+      elsewhere = mine === ''
+      if (mine !== holder) drop()
+      if (elsewhere) options.onElsewhere()
+      else until = sent + ttl
+      if (!elsewhere && holder === undefined) {
+        holder = mine
+        options.onHeld()
+      }
+      await options.onBeat(after)
+    } catch (error) {
+      options.onFault(error)
+    }
+  }
+
+  function beat(): Promise<void> {
+    if (stopped) return Promise.resolve()
+    clearTimeout(timer)
+    beating ??= once().then(() => {
+      beating = undefined
+      if (!stopped) timer = setTimeout(beat, interval).unref()
+    })
+    return beating
+  }
+
+  function ready(): void {
+    void beat()
+  }
+
+  return {
+    holder() {
+      if (holder !== undefined && performance.now() >= until) drop()
+      return holder
+    },
+
+    elsewhere: () => elsewhere,
+
+    lost(which) {
+      if (which === holder) drop()
+    },
+
+    async start() {
+      redis.on('close', drop)
+      redis.on('ready', ready)
+      if (redis.status !== 'ready') {
+        await new Promise<void>(resolve => {
+          const late = setTimeout(resolve, START)
+          redis.once('ready', () => {
+            clearTimeout(late)
+            resolve()
+          })
+        })
+      }
+      await beat()
+      return others
+    },
+
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      redis.off('close', drop)
+      redis.off('ready', ready)
+      await beating
+      await scripts.run('leave', token).catch(() => {})
+      holder = undefined
+    }
+  }
+}
