@@ -1,5 +1,5 @@
 import { copyFile, link, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { OutboxLockedError } from './outbox.js'
 
@@ -84,7 +84,7 @@ function rootOf(error: unknown): { code?: string; message: string } {
 }
 
 async function tryOpen(store: string, scan: (db: Level) => Promise<void>): Promise<Level> {
-  await mkdir(store, { recursive: true, mode: 0o700 })
+  await makeFolder(store)
   // Told to create, LevelDB takes a folder without CURRENT for a new one and deletes the tables that lie in it.
   const createIfMissing = !(await readdir(store)).some(name => DATA.test(name))
   const db = new ClassicLevel<Buffer, string>(store, {
@@ -107,10 +107,22 @@ async function tryOpen(store: string, scan: (db: Level) => Promise<void>): Promi
 /** Throws, in words for whoever set QUEUE_PATH, if nothing can be written there. */
 async function checkPlace(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolder(path)
     await probe(path, 64 * 1024)
   } catch (error) {
     throw new Error(`QUEUE_PATH ${path} cannot be used: ${(error as Error).message}`)
+  }
+}
+
+/** Makes a folder where it is missing, for this user alone, and syncs what names it: a synced entry in a lost folder is lost. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  for (let made = resolve(path); made !== dirname(first); made = dirname(made)) {
+    const parent = await open(dirname(made), 'r')
+    // Not every file system knows how to sync a folder.
+    await parent.sync().catch(() => {})
+    await parent.close()
   }
 }
 
@@ -137,7 +149,7 @@ async function isFolderOrNothing(store: string): Promise<boolean> {
 
 /** Links files of `from` into `to`, or copies them where the file system has no links. */
 async function linkFiles(from: string, to: string, names: RegExp): Promise<void> {
-  await mkdir(from, { recursive: true, mode: 0o700 })
+  await makeFolder(from)
   for (const { name } of (await readdir(from, { withFileTypes: true })).filter(
     one => one.isFile() && names.test(one.name)
   )) {
