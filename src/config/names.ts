@@ -36,6 +36,8 @@ export function unknownNames(everything: Readonly<Record<string, string>>): stri
 function nearest(name: string): { known: string; distance: number } {
   let best = { known: '', distance: Number.POSITIVE_INFINITY }
   for (const known of KNOWN) {
+    // the distance is no less than that of the lengths: most names of a crowded environment are out at once
+    if (Math.abs(name.length - known.length) >= best.distance) continue
     const distance = editDistance(name, known)
     if (distance < best.distance) best = { known, distance }
   }

@@ -431,7 +431,7 @@ const CASES: Record<Name, Cases> = {
     right: [['actor.email,target', ['actor.email', 'target']]],
     wrong: [
       ...rejected(/a field or a dotted path/, 'a..b', '.a', 'a b', 'a.'),
-      ...rejected(/must not hold `level`: Logtrail refuses/, 'level')
+      ...rejected(/`level` must not be dropped/, 'level')
     ]
   },
   OVERSIZE: choices('trim', 'reject')
