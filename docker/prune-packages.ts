@@ -103,7 +103,7 @@ function size(path: string): number {
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
-  const folder = argv[2] ?? 'node_modules'
+  const folder = argv[2]!
   const { kept, removed } = prunePackages(folder, { platform, arch })
   const mb = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`
   stdout.write(`${folder}: ${mb(kept)} kept, ${mb(removed)} removed\n`)

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { prunePackages } from '../../docker/prune-packages.js'
 import { temporaryFolder } from './programs.js'
@@ -61,4 +62,22 @@ t.test('one binary for two processors', async t => {
   writeFileSync(join(path, 'native.node'), '')
   prunePackages(folder, { platform: 'darwin', arch: 'arm64' })
   t.ok(existsSync(join(path, 'native.node')))
+})
+
+t.test('as the command that the Dockerfile runs', async t => {
+  const folder = temporaryFolder(t)
+  mkdirSync(join(folder, 'a'))
+  writeFileSync(join(folder, 'a/index.js'), 'x'.repeat(1_500_000))
+  writeFileSync(join(folder, 'a/README.md'), 'x'.repeat(200_000))
+  const said: string[] = []
+  const script = fileURLToPath(new URL('../../docker/prune-packages.ts', import.meta.url))
+  await t.mockImport('../../docker/prune-packages.js', {
+    'node:process': {
+      argv: ['node', script, folder],
+      platform: 'linux',
+      arch: 'x64',
+      stdout: { write: (text: string) => said.push(text) }
+    }
+  })
+  t.same(said, [`${folder}: 1.5 MB kept, 0.2 MB removed\n`])
 })
