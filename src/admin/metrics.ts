@@ -2,6 +2,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 /**
  * What becomes of entries. The books: received + inherited = filtered + delivered + waiting + rejected + dead_letter.
+ * Dead letters that are retried beside the running program are inherited anew, as they would be after a restart: `dead_letter`
+ * counts burials, and an entry can be buried again.
  * `queued` `trimmed` `redacted` tell more of entries that are in the books already.
  */
 export const OUTCOMES = [

@@ -26,6 +26,10 @@ export interface DiskOutboxOptions {
   now?: () => number
   /** Told what happens to the store while it runs; what `start` found is in its result. */
   report?: (event: OutboxEvent) => void
+  /** Told how many dead letters came back to wait, retried by the command line. */
+  onRetried?: (entries: number) => void
+  /** Told how many waiting entries could not be read and left the queue: dead letters where anything was left of them. */
+  onDamaged?: (entries: number) => void
   /** Whether `dead-letters` on the command line may reach this process (default: yes). */
   control?: boolean
   reopenAfter?: { first: number; longest: number }
@@ -113,7 +117,15 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
     index.giveBack(unclaim(ids))
   }
 
-  const deadLetters = createDeadLetters({ engine, books, now, admit })
+  const deadLetters = createDeadLetters({
+    engine,
+    books,
+    now,
+    admit(arrivals) {
+      options.onRetried?.(arrivals.length)
+      admit(arrivals)
+    }
+  })
   const burial = createBurial({ engine, index, books, claims, now, keyOf, release, report })
 
   async function open(): Promise<Started> {
@@ -187,6 +199,7 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
         claimed.push({ id, ...readWaitingValue(value), receivedAt: index.receivedAt[row] as number })
       }
       await burial.entomb(lost)
+      if (lost.length > 0) options.onDamaged?.(lost.length)
       return claimed
     },
 

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { books as readBooks, scrape, valueOf } from '../admin/scrape.js'
+import { books as readBooks, valueOf as sampleOf, scrape } from '../admin/scrape.js'
 import { SECRET, sign } from '../helper/proxy.js'
 import { type Child, startChild } from '../main/child.js'
 
@@ -80,7 +80,7 @@ export async function startProgram(
         return undefined
       }
     },
-    metric: async (name, labels) => valueOf(await scrape({ get } as never), `logtrail_bff_${name}`, labels),
+    metric: async (name, labels) => sampleOf(await scrape({ get } as never), `logtrail_bff_${name}`, labels),
     books: () => readBooks({ get } as never),
     kill(signal = 'SIGKILL') {
       child.process.kill(signal)

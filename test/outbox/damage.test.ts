@@ -239,13 +239,16 @@ t.test('entries whose bytes changed in a table become dead letters, with the byt
   const { path, named } = filled(t)
   overwrite(named(/ldb$/), 200_000, Buffer.from('#'.repeat(30)))
   const events: OutboxEvent[] = []
-  const outbox = createDiskOutbox({ path, maxBytes: 1e9, report: event => events.push(event) })
+  const told: number[] = []
+  const report = (event: OutboxEvent) => events.push(event)
+  const outbox = createDiskOutbox({ path, maxBytes: 1e9, report, onDamaged: entries => told.push(entries) })
   t.match(await outbox.start(), { inherited: COUNT, damage: undefined })
   const claimed = await outbox.claim(ALL)
   const { deadLetters, waiting } = outbox.stats()
   t.ok(deadLetters >= 1 && deadLetters <= 2, `${deadLetters} were hit`)
   t.equal(waiting, COUNT - deadLetters)
   t.equal(claimed.length, waiting)
+  t.same(told, [deadLetters], 'for the books')
   t.match(events, [{ kind: 'damaged', message: /entries of the queue are damaged: \d became dead letters, 0 cannot/ }])
   const [letter] = await outbox.deadLetters.list({ bodies: true })
   t.match(letter, { reason: { code: 'DAMAGED' }, body: /######/ })
