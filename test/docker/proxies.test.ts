@@ -181,20 +181,34 @@ t.test('Caddyfile', { skip: missing('caddy') }, async t => {
   await holds(t, port, program, 'A static app that logs')
 })
 
-// Vite's dev server hands these options to this library.
-const httpProxy = await import('http-proxy' as string).catch(() => undefined)
-t.test('vite.config.js', { skip: httpProxy ? false : 'http-proxy is not installed' }, async t => {
-  const text = example('vite.config.js').replace("import { defineConfig } from 'vite'", 'const defineConfig = x => x')
-  const { default: config } = await import(`data:text/javascript,${encodeURIComponent(text)}`)
-  const [[path, options]] = Object.entries(config.server.proxy) as [[string, { target: string }]]
+const vite = await import('vite').catch(() => undefined)
+t.test('vite.config.js', { skip: vite ? false : 'vite is not installed' }, async t => {
+  const { createServer, loadConfigFromFile } = vite!
+  const where = { command: 'serve', mode: 'development' } as const
+  const { config } = (await loadConfigFromFile(where, `${ROOT}docker/proxies/vite.config.js`, undefined, 'silent'))!
+  const [[path, options]] = Object.entries(config.server!.proxy!) as [[string, { target: string }]]
   t.equal(path, '/logtrail/')
   t.equal(options.target, 'http://127.0.0.1:8790')
   const program = await startProxy(t, { env: ENV })
-  const proxy = httpProxy.default.createProxyServer({ ...options, target: program.url })
-  const server = createServer((req, res) => proxy.web(req, res)).listen(0, '127.0.0.1')
-  t.teardown(() => void server.close())
-  await once(server, 'listening')
-  await holds(t, (server.address() as AddressInfo).port, program, undefined)
+  const port = await freePort()
+  const server = await createServer({
+    configFile: false,
+    root: `${ROOT}docker/app`,
+    cacheDir: temporaryFolder(t),
+    logLevel: 'silent',
+    optimizeDeps: { noDiscovery: true },
+    server: {
+      host: '127.0.0.1',
+      port,
+      hmr: false,
+      watch: null,
+      allowedHosts: ['app.example'],
+      proxy: { [path]: { ...options, target: program.url } }
+    }
+  })
+  t.teardown(() => server.close())
+  await server.listen()
+  await holds(t, port, program, 'A static app that logs')
 })
 
 t.test('traefik.yml names what there is', async t => {
