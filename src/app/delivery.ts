@@ -57,7 +57,9 @@ export async function createLine(
     path: config.QUEUE_PATH,
     maxBytes: config.QUEUE_MAX_BYTES,
     report: ({ kind, message, setAside }) =>
-      kind === 'writable' ? log.info(message) : log.error({ kind, set_aside: setAside }, message)
+      kind === 'writable' ? log.info(message) : log.error({ kind, set_aside: setAside }, message),
+    onRetried: entries => metrics.entries('inherited', entries),
+    onDamaged: entries => metrics.entries('dead_letter', entries)
   })
   const delivery = createQueued({
     ...common,
