@@ -8,6 +8,7 @@ import { deliveryRoutes } from '../delivery/routes.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { Keyring } from '../logtrail/keyring.js'
 import type { Outbox } from '../outbox/outbox.js'
+import { closeRedis, connectRedis } from './redis.js'
 
 /** Of one bulk request to Logtrail, which names no limit of its own. */
 const MAX_BODY = 4 * 1024 * 1024
@@ -51,16 +52,9 @@ export async function createLine(
     }
     return { outbox, budget, delivery: createPooled({ ...common, outbox, timeout: config.POOL_TIMEOUT, onSettled }) }
   }
-  const { createDiskOutbox } = await import('../outbox/disk.js')
   const { createQueued } = await import('../delivery/queued.js')
-  const outbox = createDiskOutbox({
-    path: config.QUEUE_PATH,
-    maxBytes: config.QUEUE_MAX_BYTES,
-    report: ({ kind, message, setAside }) =>
-      kind === 'writable' ? log.info(message) : log.error({ kind, set_aside: setAside }, message),
-    onRetried: entries => metrics.entries('inherited', entries),
-    onDamaged: entries => metrics.entries('dead_letter', entries)
-  })
+  const outbox =
+    config.QUEUE_STORE === 'redis' ? await createShared(config, log) : await createOwn(config, metrics, log)
   const delivery = createQueued({
     ...common,
     outbox,
@@ -74,6 +68,39 @@ export async function createLine(
   return { outbox, budget, delivery }
 }
 
+async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Outbox> {
+  const { createDiskOutbox } = await import('../outbox/disk.js')
+  return createDiskOutbox({
+    path: config.QUEUE_PATH,
+    maxBytes: config.QUEUE_MAX_BYTES,
+    report: ({ kind, message, setAside }) =>
+      kind === 'writable' ? log.info(message) : log.error({ kind, set_aside: setAside }, message),
+    onRetried: entries => metrics.entries('inherited', entries),
+    onDamaged: entries => metrics.entries('dead_letter', entries)
+  })
+}
+
+/** Over a connection of its own: an append waits for Redis' disk and replicas, and the limits must not wait with it. */
+async function createShared(config: Config, log: FastifyBaseLogger): Promise<Outbox> {
+  const { createRedisOutbox } = await import('../outbox/redis.js')
+  const redis = await connectRedis(config.REDIS_URL!, 'queue', log)
+  const levels = {
+    sending: 'info',
+    'not-sending': 'info',
+    writable: 'info',
+    'replicas-well': 'info',
+    replicas: 'warn',
+    settings: 'warn',
+    unwritable: 'error'
+  } as const
+  return createRedisOutbox({
+    redis,
+    maxBytes: config.QUEUE_MAX_BYTES,
+    report: ({ kind, message }) => log[levels[kind]]({ kind }, message),
+    close: () => closeRedis(redis)
+  })
+}
+
 export function deliverBy(
   delivery: Delivery,
   app: FastifyInstance,
@@ -85,12 +112,12 @@ export function deliverBy(
   deliveryRoutes(app, {
     delivery: queued ? keepingBooks(delivery, metrics) : delivery,
     read,
-    toDeliver({ visit, routeOptions }) {
+    toDeliver({ visit, url }) {
       const { userId, addressKey } = visit.sender
       return {
         user: userId === undefined ? `a:${addressKey}` : `u:${userId}`,
         entries: visit.reading!.entries,
-        bulk: routeOptions.url?.endsWith('/bulk') === true
+        bulk: url.endsWith('/bulk')
       }
     },
     positions: ({ visit }) => visit.reading!.positions,

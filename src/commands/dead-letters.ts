@@ -1,6 +1,7 @@
 import { loadPart } from '../config.js'
 import { openDeadLetters } from '../outbox/open-dead-letters.js'
 import type { DeadLetter, DeadLetters } from '../outbox/outbox.js'
+import { openRedisDeadLetters } from '../outbox/redis/open-dead-letters.js'
 import { type Io, UsageError } from './io.js'
 
 export interface DeadLetterFlags {
@@ -20,17 +21,15 @@ const MOST = 10_000
  */
 export async function deadLetters(io: Io, flags: DeadLetterFlags, [word, ...ids]: string[]): Promise<number> {
   const work = workOf(io, flags, word, ids)
-  const { QUEUE_STORE, QUEUE_PATH } = loadPart(io, ['QUEUE_STORE', 'QUEUE_PATH'])
-  if (QUEUE_STORE !== 'disk') {
-    io.err('The queue is in Redis (QUEUE_STORE): only one on disk can be looked after from here.\n')
-    return 1
-  }
+  const { QUEUE_STORE, QUEUE_PATH, REDIS_URL } = loadPart(io, ['QUEUE_STORE', 'QUEUE_PATH', 'REDIS_URL'])
   const failed = (error: Error): undefined => {
     io.err(`${printable(error.message)}\n`)
   }
-  const letters = await openDeadLetters(QUEUE_PATH, event => io.err(`${printable(JSON.stringify(event))}\n`)).catch(
-    failed
-  )
+  const opening =
+    QUEUE_STORE === 'redis'
+      ? openRedisDeadLetters(REDIS_URL)
+      : openDeadLetters(QUEUE_PATH, event => io.err(`${printable(JSON.stringify(event))}\n`))
+  const letters = await opening.catch(failed)
   if (!letters) return 1
   const status = await work(letters).catch(failed)
   await letters.close()

@@ -5,15 +5,9 @@ import type { ClaimBounds, DeadReason, EntryId, NewEntry, Outbox, OutboxStats, S
 import { createDeadLetters, writeReason } from './redis/dead-letters.js'
 import { createLease } from './redis/lease.js'
 import { createReplicas } from './redis/replicas.js'
-import { type Answer, createScripts } from './redis/scripts.js'
+import { type Answer, createScripts, QUEUE_PREFIX } from './redis/scripts.js'
 import { queueSettings } from './redis/settings.js'
 import { Window } from './redis/window.js'
-
-export { openRedisDeadLetters } from './redis/dead-letters.js'
-export { queueSettings } from './redis/settings.js'
-
-/** Of all keys. The braces keep them in one slot of a cluster. */
-export const QUEUE_PREFIX = '{logtrail-bff:queue}'
 
 export interface RedisOutboxEvent {
   /**

@@ -7,7 +7,7 @@ import {
   type ListOptions,
   MAX_ANSWER
 } from '../outbox.js'
-import { type Answer, createScripts, OVERHEAD, type Scripts } from './scripts.js'
+import { type Answer, OVERHEAD, type Scripts } from './scripts.js'
 
 /** So many are moved in one step of Redis, which does nothing else meanwhile. */
 const SLICE = 256
@@ -79,12 +79,4 @@ export function sequenceOf(id: string): number {
 export function writeReason({ code, status, message, answer }: DeadReason): string {
   const cut = (text: string) => text.slice(0, MAX_ANSWER)
   return JSON.stringify({ code, status, message: cut(message), answer: answer && cut(answer) })
-}
-
-/**
- * The dead letters of the queue in Redis, for the command line; works beside running serves, which learn of retried
- * entries within a second. The connection is the caller's, and must be up.
- */
-export function openRedisDeadLetters(redis: Redis, prefix: string): DeadLetters {
-  return createDeadLetters(redis, createScripts(redis, prefix), Date.now)
 }

@@ -50,6 +50,9 @@ local function sends(holder)
 end
 `
 
+/** Of all keys. The braces keep them in one slot of a cluster. */
+export const QUEUE_PREFIX = '{logtrail-bff:queue}'
+
 /** Bytes that an entry counts for besides its user and body: about what the stream takes for it. */
 export const OVERHEAD = 64
 export const GROUP = 'senders'

@@ -1,0 +1,41 @@
+import type { DeadLetters } from '../outbox.js'
+import { createDeadLetters } from './dead-letters.js'
+import { createScripts, QUEUE_PREFIX } from './scripts.js'
+
+const CONNECT = 5000
+const COMMAND = 10_000
+
+/**
+ * The dead letters of the queue in Redis, for the command line; works beside running serves, which learn of retried entries
+ * within a second.
+ * @param url REDIS_URL
+ * @throws Error without the address, which may hold a password
+ */
+export async function openRedisDeadLetters(
+  url: string | undefined,
+  prefix = QUEUE_PREFIX
+): Promise<DeadLetters & { close(): Promise<void> }> {
+  if (!url) throw new Error('REDIS_URL is required with QUEUE_STORE=redis')
+  const { Redis } = await import('ioredis')
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: CONNECT,
+    commandTimeout: COMMAND,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    ...(url.startsWith('rediss:') ? { tls: { rejectUnauthorized: true } } : {})
+  })
+  let cause: Error | undefined
+  redis.on('error', error => {
+    cause ??= error
+  })
+  try {
+    await redis.connect()
+  } catch (error) {
+    redis.disconnect()
+    const { code } = (cause ?? error) as NodeJS.ErrnoException
+    throw new Error(`Redis cannot be used${code === undefined ? '' : ` (${code})`}: see REDIS_URL`)
+  }
+  const letters = createDeadLetters(redis, createScripts(redis, prefix), Date.now)
+  return { ...letters, close: async () => redis.disconnect() }
+}
