@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util'
 import { ConfigError } from '../config.js'
 import { VERSION } from '../version.js'
 import type { DeadLetterFlags } from './dead-letters.js'
+import type { DoctorFlags } from './doctor.js'
 import { type Io, UsageError } from './io.js'
 
 /** As in sysexits.h: EX_USAGE and EX_CONFIG. */
@@ -11,6 +12,8 @@ const USAGE = `logtrail-bff: browser apps log to Logtrail without a key
 
   logtrail-bff [serve]              run the proxy
   logtrail-bff health               ask the running one's /healthz: for a container's HEALTHCHECK
+  logtrail-bff doctor [--json]      check key, Logtrail, sessions, Redis, queue, clock, proxy trust: what to change
+  logtrail-bff doctor --entry FILE  show what would become of an entry, or of a list of them
   logtrail-bff config [--json]      print the effective configuration, secrets masked
   logtrail-bff dead-letters list [--limit 100] [--after id] [--bodies] [--json]
   logtrail-bff dead-letters retry|purge id… | --all
@@ -39,6 +42,10 @@ const COMMANDS: Record<string, Command> = {
   config: {
     options: { json: { type: 'boolean' } },
     run: async (io, { json }) => (await import('./show-config.js')).showConfig(io, json === true)
+  },
+  doctor: {
+    options: { json: { type: 'boolean' }, entry: { type: 'string' } },
+    run: async (io, flags) => (await import('./doctor.js')).doctor(io, flags as DoctorFlags)
   },
   'dead-letters': {
     options: {

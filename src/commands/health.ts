@@ -28,7 +28,7 @@ export async function health(io: Io, timeoutMs = TIMEOUT_MS): Promise<number> {
 }
 
 /** An address to listen on that means all of them is none to connect to. */
-function reachable(host: string): string {
+export function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1'
   return isIPv6(host) ? `[${host}]` : host
 }
