@@ -20,7 +20,7 @@ export interface DeliveryOptions {
   client: Pick<LogtrailClient, 'post'>
   budget: Budget
   clock: Clock
-  /** A refused key is tried again as soon as it says that there is another one, not only every 30 s. */
+  /** A refused key is tried again as soon as it says that there is another one, not only every so often. */
   keyring?: KeyChanges
   /** Entries in one request, at most (LOGTRAIL_MAX_BATCH). */
   maxBatch: number
@@ -72,7 +72,7 @@ export interface SenderOptions extends DeliveryOptions {
   outbox: Outbox
   /** Longest that a batch waits for company when the budget is drained. */
   longestWait: number
-  /** Longest backoff while the upstream fails. */
+  /** Longest backoff while the upstream fails; a key that it refuses is tried every so often. */
   longestBackoff: number
   /** Sends without waiting for `maxWait` while nothing else is happening: somebody waits for the answer. */
   eager: boolean

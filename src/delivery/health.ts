@@ -2,9 +2,6 @@ import { backoff } from './backoff.js'
 import type { Clock } from './clock.js'
 
 const BACKOFF_BASE = 500
-/** A refused key is tried so often, beside the moment in which another one is there: two requests a minute. */
-const KEY_PROBE = 30_000
-
 export interface Health {
   /** Milliseconds until the upstream may be tried again; 0 while all is well. */
   wait(): number
@@ -23,7 +20,10 @@ export interface Health {
   succeeded(): void
 }
 
-/** Whether the upstream is there, and when to look again where it is not. Faults are waited out with backoff, without end. */
+/**
+ * Whether the upstream is there, and when to look again where it is not. Faults are waited out with backoff, without end.
+ * A refused key is tried every `longestBackoff`, beside the moment in which another one is there.
+ */
 export function createHealth(clock: Clock, random: () => number, longestBackoff: number): Health {
   let failures = 0
   let failedAt = Number.NEGATIVE_INFINITY
@@ -46,7 +46,7 @@ export function createHealth(clock: Clock, random: () => number, longestBackoff:
 
     keyRefused() {
       keyRefused = true
-      nextTry = clock.now() + KEY_PROBE
+      nextTry = clock.now() + longestBackoff
     },
 
     keyChanged() {
