@@ -36,6 +36,12 @@ const LOOK = `
   console.log(JSON.stringify({ uid: process.getuid(), version: process.version, app: fs.readdirSync('/app').sort(),
     size: size('/app'), writable, tools: ['npm', 'npx', 'yarn', 'corepack'].filter(n => fs.existsSync('/usr/local/bin/' + n)) }))`
 
+/** The command of HEALTHCHECK, as an engine would run it in the container. */
+const HEALTH = (port: string) => `
+  const { status, stderr } = require('child_process').spawnSync('node', ['/app/dist/main.js', 'health'],
+    { encoding: 'utf8', env: { ...process.env, ADMIN_PORT: '${port}' } })
+  console.log(JSON.stringify({ status, stderr }))`
+
 t.test('the image', { skip }, async t => {
   if (typeof builder === 'string') return
   const built = builder.build(ROOT, TAG)
@@ -78,7 +84,9 @@ t.test('the image', { skip }, async t => {
   await t.test('takes a log, delivers it, and ends with 0', async t => {
     const { variables, use } = await surroundings(t)
     const { process, signal } = builder.start(TAG, variables)
-    await use(process, signal)
+    const health = () => JSON.parse(builder.script(TAG, HEALTH(variables.ADMIN_PORT)))
+    await use(process, signal, () => t.match(health(), { status: 0, stderr: '' }, 'healthy'))
+    t.match(health(), { status: 1, stderr: /does not answer/ }, 'and not once it has ended')
   })
 
   const skipAlone =
@@ -118,7 +126,7 @@ async function surroundings(t: Test) {
     // The one place that can be written must be.
     DELIVERY: 'queued'
   }
-  const use = async (child: ChildProcess, signal: (name: NodeJS.Signals) => void): Promise<void> => {
+  const use = async (child: ChildProcess, signal: (name: NodeJS.Signals) => void, meanwhile?: () => void) => {
     let said = ''
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.setEncoding('utf8').on('data', text => {
@@ -145,6 +153,7 @@ async function surroundings(t: Test) {
     t.match(logtrail.stored()[0]!.entry, { action: 'image.used', actor: { id: 'grace' } })
     const client = await fetch(`http://127.0.0.1:${port}/logtrail/client.js`)
     t.equal(client.status, 200, 'the browser client is there')
+    meanwhile?.()
     signal('SIGTERM')
     const [status] = await ended
     if (!t.equal(status, 0, 'the exit status')) t.comment(said)

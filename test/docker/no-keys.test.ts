@@ -36,6 +36,8 @@ t.test('what could be a key is found, wherever it stands', async t => {
   for (const text of [
     'lt_production_wo_your-random-part-here',
     'lt_production_wo_xxxxxxxxxxxxxxxx',
+    'lt_production_wo_mine-mine-mine',
+    'lt_production_wo_words-and-more-words',
     'lt_production_wo_',
     'lt_{environment}_{type}_{random}',
     'lt_staging_wo_T3stOnlyNeverIssued01',
