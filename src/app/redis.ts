@@ -13,7 +13,8 @@ const LONGEST_RECONNECT_MS = 2000
  * @param what it is for, in words, for the log
  */
 export async function connectRedis(url: string, what: string, log: FastifyBaseLogger): Promise<Redis> {
-  const { Redis: Client } = await import('ioredis')
+  // by its default: of a CommonJS package that a bundle loads late there are no other names
+  const { Redis: Client } = (await import('ioredis')).default
   const redis = new Client(url, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,

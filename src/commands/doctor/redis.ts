@@ -14,7 +14,7 @@ const OLDEST = [6, 2] as const
 
 /** Connects, asks, and leaves: version, role, and what durable queues rest on. */
 export async function checkRedis({ url, name, variable, keepsQueue, timeoutMs }: RedisCheckOptions): Promise<Check[]> {
-  const { Redis } = await import('ioredis')
+  const { Redis } = (await import('ioredis')).default
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: timeoutMs,

@@ -16,7 +16,7 @@ export async function openRedisDeadLetters(
   prefix = QUEUE_PREFIX
 ): Promise<DeadLetters & { close(): Promise<void> }> {
   if (!url) throw new Error('REDIS_URL is required with QUEUE_STORE=redis')
-  const { Redis } = await import('ioredis')
+  const { Redis } = (await import('ioredis')).default
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT,
