@@ -2,22 +2,25 @@ import { BlockList, isIPv6 } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { DestinationStream } from 'pino'
+import { createHistory } from './admin/history.js'
 import { createAdminListener } from './admin/listener.js'
 import { createLogger } from './admin/logger.js'
 import { createMetrics } from './admin/metrics.js'
 import { createMonitor } from './admin/monitor.js'
 import { degradedChecks, type Phase, type ReadinessSource } from './admin/readiness.js'
 import { createRequestLog } from './admin/request-log.js'
+import { createStatus } from './admin/status.js'
 import { createClientRoute } from './app/client.js'
 import { createLine, deliverBy, deliverDirect, type Line, queueReading } from './app/delivery.js'
 import { createLimits } from './app/limits.js'
+import { limitsInForce } from './app/limits-in-force.js'
+import { observeLimit } from './app/observed-client.js'
 import { closeRedis, connectRedis, redisCheck } from './app/redis.js'
 import { keyPolicyOf, rulesOf } from './app/rules.js'
 import { createSessions } from './app/sessions.js'
 import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
 import { createReader } from './entry/reader.js'
-import { createDrain } from './guard/drain.js'
 import { createLogtrailClient } from './logtrail/client.js'
 import { watchKeyFile } from './logtrail/key-file.js'
 import { createKeyring } from './logtrail/keyring.js'
@@ -95,6 +98,11 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       ? {}
       : { queue: () => queueReading(line?.outbox), budgetRemaining: () => line?.budget.remaining() ?? 0 })
   })
+  const history = createHistory(() => {
+    const { received, delivered } = metrics.books()
+    const { entries: waiting, oldestAgeSeconds: ageSeconds } = queueReading(line?.outbox)
+    return { received, delivered, ...(line ? { waiting, ageSeconds, budget: line.budget.remaining() } : {}) }
+  })
   keyring.on('refused', (key, status) => {
     log.error({ fingerprint: key.fingerprint, status }, 'Logtrail refused the API key: replace it (see "rotation")')
   })
@@ -113,14 +121,21 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       })
     : undefined
 
-  const client = createLogtrailClient({
+  let limitTold: number | undefined
+  const talks = createLogtrailClient({
     baseUrl: config.LOGTRAIL_URL,
     keyring,
     timeoutMs: config.LOGTRAIL_TIMEOUT,
     connections: 128,
     userAgent: USER_AGENT,
-    onRequest: metrics.upstream,
+    onRequest(status, seconds) {
+      metrics.upstream(status, seconds)
+      history.upstream(seconds)
+    },
     ...(options.ca ? { ca: options.ca } : {})
+  })
+  const client = observeLimit(talks, limit => {
+    limitTold = limit
   })
 
   if (config.DELIVERY !== 'direct') {
@@ -134,15 +149,27 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const tag = createSessionTagger(
     config.SESSION_JWT_SECRET ?? config.SESSION_SECRET.at(-1) ?? config.LOGTRAIL_API_KEY[0]!
   )
+  const isSpared = createAddressList(config.RATE_LIMIT_ALLOWLIST)
+  const logRequest = createRequestLog(log)
+  const warnOfForwarding = once((address: string) => {
+    log.warn(
+      { address },
+      'forwarding headers came from an address that TRUST_PROXY does not name, and are ignored: all users behind it look like one'
+    )
+  })
   const clientRoute = createClientRoute()
   if (!clientRoute) log.warn('client.js is not built, and not served: run `npm run build`')
-  const { app, giveUp } = await createPublicListener({
+  const { app, drain, giveUp } = await createPublicListener({
     log,
     prefix: config.ROUTE_PREFIX,
     bodyLimit: config.BODY_LIMIT,
     trustProxy: config.TRUST_PROXY,
     allowedOrigins: new Set(config.ALLOWED_ORIGINS),
-    isSpared: createAddressList(config.RATE_LIMIT_ALLOWLIST),
+    isSpared(address) {
+      // asked for every request's address
+      history.client(address)
+      return isSpared(address)
+    },
     sessions,
     anonymous: config.ANONYMOUS === 'allow' || config.SESSION_MODE === 'none',
     tag,
@@ -150,25 +177,46 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     createLimits: (app, sender) => createLimits(config, app, sender, tag, shared, log),
     ...(clientRoute ? { client: clientRoute } : {}),
     metrics,
-    logRequest: createRequestLog(log),
+    logRequest(entry) {
+      history.request(entry.status, entry.error_code, entry.duration_ms)
+      history.user(entry.user)
+      logRequest(entry)
+    },
     isStopping: () => phase === 'stopping',
-    onUntrustedForwarding: once((address: string) => {
-      log.warn(
-        { address },
-        'forwarding headers came from an address that TRUST_PROXY does not name, and are ignored: all users behind it look like one'
-      )
-    }),
+    onUntrustedForwarding(address) {
+      history.untrustedForwarding()
+      warnOfForwarding(address)
+    },
     delivery: (app, read) =>
       line ? deliverBy(line.delivery, app, read, config, metrics) : deliverDirect(app, read, config, client, metrics)
   })
-  const drain = createDrain(app.server)
   const admin =
     config.ADMIN_PORT === 0
       ? undefined
       : await createAdminListener({
           metrics,
           readiness: source,
-          status: () => ({ version: VERSION, phase, books: metrics.books(), inFlight: drain.inFlight() }),
+          history,
+          report: createStatus({
+            version: VERSION,
+            delivery: config.DELIVERY,
+            readiness: source,
+            history,
+            limits: limitsInForce(config),
+            keys: () => keyring.state().map(({ info, state }) => ({ ...info, state })),
+            books: metrics.books,
+            inFlight: () => drain.inFlight(),
+            limitTold: () => limitTold,
+            ...(line
+              ? {
+                  queue: () => ({ ...queueReading(line?.outbox), deadLetters: line?.outbox.stats().deadLetters ?? 0 }),
+                  budget: () => ({
+                    remaining: line?.budget.remaining() ?? 0,
+                    configured: config.LOGTRAIL_REQUESTS_PER_MINUTE
+                  })
+                }
+              : {})
+          }),
           log
         })
 

@@ -16,6 +16,7 @@ import { type ErrorCode, errorBody, HttpError } from './errors.js'
 import { clientAddress, foldAddress } from './guard/address.js'
 import { ANSWER_HEADERS, answerClientError, CONNECTION_OPTIONS, guardConnections } from './guard/connections.js'
 import { checkContent } from './guard/content.js'
+import { createDrain, type Drain } from './guard/drain.js'
 import { type Limits, limitExceeded, limitHeaders, type Sender, type Standing } from './guard/limits.js'
 import { createOriginCheck } from './guard/origin.js'
 import type { Session, SessionSource } from './session/session.js'
@@ -83,6 +84,8 @@ declare module 'fastify' {
 
 const NOWHERE = '/-'
 const EMPTY = Buffer.alloc(0)
+/** As nginx counts it: the client closed the connection before its answer. */
+const CLIENT_GONE = 499
 const EXPOSED = [
   'Retry-After',
   'X-RateLimit-Limit',
@@ -95,6 +98,8 @@ const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
 
 export interface PublicListener {
   app: FastifyInstance
+  /** The requests in flight. */
+  drain: Drain
   /** Answers 503 to every request that is not answered yet: whoever still waits when the time to drain is over. */
   giveUp(): void
 }
@@ -132,12 +137,35 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   })
   const invalid = new WeakSet<object>()
   const open = new Set<FastifyReply>()
+  const drain = createDrain()
   // before any plugin: a route that one registers keeps the handler of that moment
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply))
   guardConnections(app.server, (request, response) => app.routing(request, response))
   app.decorateRequest('visit', null as never)
 
   const limits = await options.createLimits(app, request => request.visit.sender)
+
+  const ended = (request: FastifyRequest, reply: FastifyReply): void => {
+    const { visit } = request
+    open.delete(reply)
+    drain.leave()
+    if (!visit.counted) limits.uncounted?.(visit.sender)
+    const route = labels.get(request.url) ?? 'other'
+    const gone = !reply.raw.writableFinished
+    const status = gone ? CLIENT_GONE : reply.statusCode
+    const errorCode = gone ? 'CLIENT_GONE' : visit.errorCode
+    metrics.request(route, status, errorCode)
+    options.logRequest({
+      request_id: request.id,
+      route,
+      method: request.method,
+      status,
+      ...(errorCode ? { error_code: errorCode } : {}),
+      ...(visit.entries ? { entries: visit.entries } : {}),
+      ...(visit.tag ? { user: visit.tag } : {}),
+      duration_ms: Math.round((performance.now() - visit.startedAt) * 100) / 100
+    })
+  }
 
   app.addHook('onRequest', (request, reply, done) => {
     const { raw, headers } = request
@@ -156,7 +184,10 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       reading: undefined,
       counted: false
     }
+    drain.enter()
     open.add(reply)
+    // not Fastify's onResponse, which is silent of a client that went away before its answer
+    reply.raw.once('close', () => ended(request, reply))
     reply.header('x-request-id', request.id)
     for (const name in ANSWER_HEADERS) reply.header(name, ANSWER_HEADERS[name as keyof typeof ANSWER_HEADERS])
     if (headers.host === undefined || invalid.has(raw.socket)) {
@@ -192,25 +223,6 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     // here and not by the handler of the unknown, which would read the body first, and with Fastify's own parsers
     // (@fastify/cors has a route for OPTIONS of any address, preflight or not)
     if (request.is404 || request.url === NOWHERE) throw new HttpError('ROUTE_NOT_FOUND')
-  })
-
-  app.addHook('onResponse', (request, reply, done) => {
-    const { visit } = request
-    open.delete(reply)
-    if (!visit.counted) limits.uncounted?.(visit.sender)
-    const route = labels.get(request.routeOptions.url ?? '') ?? 'other'
-    metrics.request(route, reply.statusCode, visit.errorCode)
-    options.logRequest({
-      request_id: request.id,
-      route,
-      method: request.method,
-      status: reply.statusCode,
-      ...(visit.errorCode ? { error_code: visit.errorCode } : {}),
-      ...(visit.entries ? { entries: visit.entries } : {}),
-      ...(visit.tag ? { user: visit.tag } : {}),
-      duration_ms: Math.round((performance.now() - visit.startedAt) * 100) / 100
-    })
-    done()
   })
 
   const preflight = (path: string, method: string) => {
@@ -324,7 +336,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
 
       await options.delivery(ingest, async (request, reply) => {
         const { visit } = request
-        const bulk = request.routeOptions.url === routes.bulk
+        const bulk = request.url === routes.bulk
         const who = {
           userId: visit.sender.userId,
           ip: visit.address,
@@ -357,6 +369,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   )
   return {
     app,
+    drain,
     giveUp() {
       for (const reply of open) if (!reply.sent) reply.header('connection', 'close').send(shuttingDown())
     }

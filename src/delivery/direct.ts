@@ -118,5 +118,5 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
 }
 
 function isBulk(request: FastifyRequest): boolean {
-  return request.routeOptions.url?.endsWith('/bulk') === true
+  return request.url.endsWith('/bulk')
 }

@@ -1,26 +1,27 @@
-import type { Server } from 'node:http'
-
 export interface Drain {
+  /** A request was taken. */
+  enter(): void
+  /** It was answered, or given up. */
+  leave(): void
   /** Resolves once no request is in flight, or after `ms`. */
   idle(ms: number): Promise<void>
   inFlight(): number
 }
 
-/** Counts the requests that a server has taken and not yet answered, or given up. */
-export function createDrain(server: Server): Drain {
+/** Counts the requests that were taken and are not yet over. */
+export function createDrain(): Drain {
   let inFlight = 0
   let waiting: (() => void)[] = []
-  server.on('request', (_request, response) => {
-    inFlight += 1
-    // 'close' comes after the last byte as well as when the client goes away before it
-    response.once('close', () => {
+  return {
+    enter() {
+      inFlight += 1
+    },
+    leave() {
       inFlight -= 1
-      if (inFlight > 0) return
+      if (inFlight > 0 || waiting.length === 0) return
       for (const resolve of waiting) resolve()
       waiting = []
-    })
-  })
-  return {
+    },
     inFlight: () => inFlight,
     idle(ms) {
       if (inFlight === 0) return Promise.resolve()

@@ -6,8 +6,12 @@ import { createDrain } from '../../src/guard/drain.js'
 
 async function start(t: Test) {
   const responses: ServerResponse[] = []
-  const server = createServer((_request, response) => void responses.push(response))
-  const drain = createDrain(server)
+  const drain = createDrain()
+  const server = createServer((_request, response) => {
+    responses.push(response)
+    drain.enter()
+    response.once('close', drain.leave)
+  })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
