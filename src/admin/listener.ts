@@ -1,13 +1,29 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { createEventStream } from './events.js'
+import type { History } from './history.js'
 import type { Metrics } from './metrics.js'
+import { type PageFile, pageFiles } from './page/page.js'
 import { type ReadinessSource, readiness } from './readiness.js'
+import type { StatusReport } from './status.js'
 
 export interface AdminOptions {
   metrics: Metrics
   readiness: ReadinessSource
-  /** What `/status` tells: plain data without secrets. */
-  status: () => Record<string, unknown>
+  /** What `/status` and the page tell: plain data without secrets. */
+  report: StatusReport
+  history: Pick<History, 'tick'>
   log: FastifyBaseLogger
+  /** How many may watch at once. */
+  watchers?: number
+}
+
+/** Of the page: nothing from anywhere but here, and nothing inline. */
+const PAGE_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin'
 }
 
 /**
@@ -17,8 +33,10 @@ export interface AdminOptions {
 export async function createAdminListener({
   metrics,
   readiness: source,
-  status,
-  log
+  report,
+  history,
+  log,
+  watchers
 }: AdminOptions): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: log,
@@ -37,6 +55,28 @@ export async function createAdminListener({
   app.get('/metrics', async (_request, reply) =>
     reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
   )
-  app.get('/status', async () => status())
+  app.get('/status', async () => report.status())
+
+  for (const { path, type, body } of pageFiles satisfies readonly PageFile[]) {
+    app.get(path, async (_request, reply) => reply.headers(PAGE_HEADERS).type(type).send(body))
+  }
+
+  const events = createEventStream(watchers)
+  app.get('/status/events', (_request, reply) => {
+    if (events.join(reply, 'opening', report.opening())) return
+    reply.code(503).header('retry-after', '10').send({ message: 'As many watch as may: close another page.' })
+  })
+  // seconds go by whether anybody watches or not
+  const timer = setInterval(() => {
+    const over = history.tick()
+    if (over === 1) events.tell('second', report.second)
+    else if (over > 1) events.tell('opening', report.opening)
+  }, 1000)
+  timer.unref()
+  app.addHook('preClose', done => {
+    clearInterval(timer)
+    events.close()
+    done()
+  })
   return app
 }

@@ -63,7 +63,8 @@ t.test('503 while it starts and stops', async t => {
   const app = await createAdminListener({
     metrics: createMetrics(readings),
     readiness: { phase: () => phase, checks: {}, writable: () => true },
-    status: () => ({}),
+    report: {},
+    history: { tick: () => 0 },
     log: createLogger({ level: 'silent', secrets: () => [] })
   } as never)
   t.teardown(() => app.close())
