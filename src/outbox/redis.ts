@@ -2,23 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { HttpError } from '../errors.js'
 import type { ClaimBounds, DeadReason, EntryId, NewEntry, Outbox, OutboxStats, Started } from './outbox.js'
-import { createDeadLetters, writeReason } from './redis/dead-letters.js'
+import { createDeadLetters } from './redis/dead-letters.js'
+import { createHealth, type RedisOutboxEvent } from './redis/health.js'
 import { createLease } from './redis/lease.js'
 import { createReplicas } from './redis/replicas.js'
 import { type Answer, createScripts, QUEUE_PREFIX } from './redis/scripts.js'
 import { queueSettings } from './redis/settings.js'
+import { createSettling } from './redis/settling.js'
 import { Window } from './redis/window.js'
-
-export interface RedisOutboxEvent {
-  /**
-   * `settings`: Redis keeps entries less well than a 202 says; `replicas`, `replicas-well`: those of Redis do not confirm,
-   * or do again; `unwritable`, `writable`: appends began to fail, or succeed again; `sending`, `not-sending`: it is this
-   * process that sends from now on, or no longer.
-   */
-  kind: 'settings' | 'replicas' | 'replicas-well' | 'unwritable' | 'writable' | 'sending' | 'not-sending'
-  /** Without users' data, addresses or passwords. */
-  message: string
-}
 
 export interface RedisOutboxOptions {
   /** A connection of this outbox's own, whose commands fail in bounded time while Redis is away. */
@@ -36,13 +27,11 @@ export interface RedisOutboxOptions {
   lease?: number
 }
 
-/** Settled in one step of Redis. */
-const SLICE = 500
-const BURIED = 100
+/** Looked through for old ones at a time. */
+const OLD = 100
 const EXPIRED: DeadReason = { code: 'EXPIRED', message: 'waited longer than QUEUE_MAX_AGE' }
 /** Seconds: the queue empties by whole batches, but Redis may be back at once. */
 const RETRY_FULL = 10
-const RETRY_AWAY = 5
 
 /**
  * The store of `DELIVERY=queued` for several replicas: entries lie in a stream of Redis, any replica appends, and the one
@@ -66,10 +55,9 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
         : { kind: 'replicas-well', message: 'a replica of Redis confirms entries again' }
     )
   )
+  const health = createHealth(report)
   let known: Answer = { waiting: 0, bytes: 0, deadLetters: 0, more: 0 }
-  let fault: string | undefined = 'Redis was not reached yet'
   let settingsTold = false
-  let flushing: Promise<void> | undefined
   let started: Promise<Started> | undefined
   let stopped: Promise<void> | undefined
   let filling: Promise<unknown> = Promise.resolve()
@@ -83,11 +71,11 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     async onBeat(after) {
       const more = after.waiting > known.waiting
       know(after)
-      well()
+      health.well()
       if (more) tell()
       await replicas.look()
       if (!settingsTold) await tellSettings()
-      await flush()
+      await settling.flush()
     },
     onHeld() {
       window.clear()
@@ -99,8 +87,9 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
       report({ kind: 'not-sending', message: 'this process does not send the entries of the shared queue any more' })
     },
     onElsewhere: () => window.disown(),
-    onFault: failed
+    onFault: health.failed
   })
+  const settling = createSettling({ scripts, window, lease, now, know, failed: health.failed })
 
   function know(after: Answer): void {
     known = after
@@ -108,24 +97,6 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
 
   function tell(): void {
     for (const listener of listeners) listener()
-  }
-
-  function well(): void {
-    if (fault === undefined) return
-    fault = undefined
-    report({ kind: 'writable', message: 'entries are stored in Redis' })
-  }
-
-  /** Says once that entries cannot be stored. A Redis whose memory is full is none of this: it is a full queue. */
-  function failed(error: unknown): HttpError {
-    const { name, message } = error as Error
-    const code = name === 'ReplyError' ? message.split(' ', 1)[0] : undefined
-    const cause = code === undefined ? 'Redis is away or does not answer' : `Redis refuses it: ${code}`
-    if (code !== 'OOM' && fault === undefined) {
-      fault = cause
-      report({ kind: 'unwritable', message: `entries cannot be stored: ${cause}` })
-    }
-    return new HttpError('QUEUE_FULL', { cause, retryAfter: RETRY_AWAY })
   }
 
   async function tellSettings(): Promise<void> {
@@ -143,7 +114,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     try {
       after = (await scripts.run('append', maxBytes, now(), ...texts)) as Answer
     } catch (error) {
-      throw failed(error)
+      throw health.failed(error)
     }
     know(after)
     if (after.more === -1) throw new HttpError('QUEUE_FULL', { retryAfter: RETRY_FULL })
@@ -163,66 +134,12 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
         if (await window.fill(holder)) return lease.holder() === holder
         lease.lost(holder)
       } catch (error) {
-        failed(error)
+        health.failed(error)
       }
       return false
     })
     filling = filled
     return filled
-  }
-
-  /** Brings to Redis what was settled here. Where that fails, the next beat does it, or whoever sends then. */
-  function flush(): Promise<void> {
-    flushing ??= (async () => {
-      for (let holder = lease.holder(); holder !== undefined && window.settled.size > 0; holder = lease.holder()) {
-        const some = [...window.settled].slice(0, SLICE)
-        const pairs = some.flatMap(([id, size]) => [`${id}-0`, size])
-        const after = await scripts.run('forget', holder, ...pairs)
-        if (after === undefined) {
-          lease.lost(holder)
-          return
-        }
-        window.confirmed(some.map(([id]) => id))
-        know(after)
-      }
-    })()
-      .catch(failed)
-      .then(() => {
-        flushing = undefined
-      })
-    return flushing
-  }
-
-  async function entomb(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
-    for (let i = 0; i < items.length; i += BURIED) {
-      const some = items.slice(i, i + BURIED)
-      const holder = lease.holder()
-      if (holder !== undefined) {
-        const pairs = some.flatMap(({ id, reason }) => [`${id}-0`, writeReason(reason)])
-        const after = await scripts.run('bury', holder, now(), ...pairs).catch(error => {
-          throw failed(error)
-        })
-        if (after === undefined) lease.lost(holder)
-        else know(after)
-        if (after === undefined) throw new HttpError('QUEUE_FULL', { cause: 'another process sends now' })
-      } else if (!lease.elsewhere()) {
-        throw new HttpError('QUEUE_FULL', { cause: 'Redis does not say who sends', retryAfter: RETRY_AWAY })
-      }
-      // Where another process sends, it will bury them itself.
-      const ids = some.map(({ id }) => id)
-      window.lower(ids)
-      window.settle(ids, false)
-    }
-  }
-
-  async function bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
-    const reasons = new Map(items.map(({ id, reason }) => [id, reason]))
-    const ids = window.lift(items.map(({ id }) => id))
-    try {
-      await entomb(ids.map(id => ({ id, reason: reasons.get(id) as DeadReason })))
-    } finally {
-      window.lower(ids)
-    }
   }
 
   return {
@@ -251,19 +168,19 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
 
     acknowledge(ids) {
       window.settle(ids, true)
-      return flush()
+      return settling.flush()
     },
 
     release: ids => window.release(ids),
-    bury,
+    bury: settling.bury,
 
     async expire(maxAge) {
       let sum = 0
       while (await fill()) {
-        const ids = window.takeOld(now() - maxAge, BURIED)
+        const ids = window.takeOld(now() - maxAge, OLD)
         if (ids.length === 0) break
         try {
-          await bury(ids.map(id => ({ id, reason: EXPIRED })))
+          await settling.bury(ids.map(id => ({ id, reason: EXPIRED })))
         } catch {
           window.release(ids)
           break
@@ -279,9 +196,10 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
         claimed: window.claimed,
         bytes: Math.max(0, known.bytes - window.settledBytes),
         deadLetters: known.deadLetters,
-        writable: fault === undefined && stopped === undefined
+        writable: health.fault() === undefined && stopped === undefined
       }
       if (known.oldest !== undefined) stats.oldest = known.oldest
+      const fault = health.fault()
       if (fault !== undefined) stats.fault = fault
       return stats
     },
@@ -300,7 +218,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
       stopped ??= (async () => {
         await Promise.allSettled([...appending])
         await started
-        await flush()
+        await settling.flush()
         await lease.stop()
         close()
       })()

@@ -4,10 +4,10 @@ import type { Redis } from 'ioredis'
  * What is done to the queue in Redis, each in one step that nobody sees half of: Lua scripts, one round trip each. All keys
  * carry one hash tag, so they lie in one slot of a cluster.
  *
- * - `books`    hash: `waiting` entries, `dead` letters, `bytes` of both, the last `sequence`, the last `fence`
+ * - `books`    hash: `waiting` entries, `dead` letters, `bytes` of both, and the last `sequence`
  * - `waiting`  stream of the entries in the order of their acknowledgement, fields u(ser) t(ime) b(ody)
  * - `dead`     stream of the dead letters, the same fields and r(eason), d(ied)
- * - `lease`    who sends: `<fence>:<token>`, with a time to live
+ * - `lease`    who sends: `<sequence>:<token>`, with a time to live
  * - `replicas` sorted set of those alive, by when they count as gone
  *
  * Ids are `<sequence>-0`. A sequence is the server's microseconds, or one more than the last where that is not higher: a
@@ -84,7 +84,7 @@ local mine = holder and string.sub(holder, -#ARGV[1]) == ARGV[1]
 if mine then
   redis.call('PEXPIRE', lease, ARGV[2])
 elseif not holder then
-  holder = redis.call('HINCRBY', books, 'fence', 1) .. ':' .. ARGV[1]
+  holder = string.format('%.0f', sequences(1) + 1) .. ':' .. ARGV[1]
   redis.call('SET', lease, holder, 'PX', ARGV[2])
   redis.pcall('XGROUP', 'CREATE', waiting, '${GROUP}', '0', 'MKSTREAM')
   mine = true

@@ -1,0 +1,85 @@
+import { HttpError } from '../../errors.js'
+import type { DeadReason, EntryId } from '../outbox.js'
+import { writeReason } from './dead-letters.js'
+import type { Lease } from './lease.js'
+import type { Answer, Scripts } from './scripts.js'
+import type { Window } from './window.js'
+
+/** Settled in one step of Redis. */
+const SLICE = 500
+const BURIED = 100
+
+export interface SettlingOptions {
+  scripts: Scripts
+  window: Window
+  lease: Lease
+  now: () => number
+  know: (after: Answer) => void
+  failed: (error: unknown) => HttpError
+}
+
+export interface Settling {
+  flush(): Promise<void>
+  bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void>
+}
+
+/** Brings to Redis what became of claimed entries. Each step names the lease, and does nothing once that is another's. */
+export function createSettling({ scripts, window, lease, now, know, failed }: SettlingOptions): Settling {
+  let flushing: Promise<void> | undefined
+
+  /** Brings to Redis what was settled here. Where that fails, the next beat does it, or whoever sends then. */
+  function flush(): Promise<void> {
+    flushing ??= (async () => {
+      for (let holder = lease.holder(); holder !== undefined && window.settled.size > 0; holder = lease.holder()) {
+        const some = [...window.settled].slice(0, SLICE)
+        const pairs = some.flatMap(([id, size]) => [`${id}-0`, size])
+        const after = await scripts.run('forget', holder, ...pairs)
+        if (after === undefined) {
+          lease.lost(holder)
+          return
+        }
+        window.confirmed(some.map(([id]) => id))
+        know(after)
+      }
+    })()
+      .catch(failed)
+      .then(() => {
+        flushing = undefined
+      })
+    return flushing
+  }
+
+  async function entomb(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
+    for (let i = 0; i < items.length; i += BURIED) {
+      const some = items.slice(i, i + BURIED)
+      const holder = lease.holder()
+      if (holder !== undefined) {
+        const pairs = some.flatMap(({ id, reason }) => [`${id}-0`, writeReason(reason)])
+        const after = await scripts.run('bury', holder, now(), ...pairs).catch(error => {
+          throw failed(error)
+        })
+        if (after === undefined) lease.lost(holder)
+        else know(after)
+        if (after === undefined) throw new HttpError('QUEUE_FULL', { cause: 'another process sends now' })
+      } else if (!lease.elsewhere()) {
+        throw new HttpError('QUEUE_FULL', { cause: 'Redis does not say who sends' })
+      }
+      // Where another process sends, it will bury them itself.
+      const ids = some.map(({ id }) => id)
+      window.lower(ids)
+      window.settle(ids, false)
+    }
+  }
+
+  async function bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
+    const reasons = new Map(items.map(({ id, reason }) => [id, reason]))
+    const ids = window.lift(items.map(({ id }) => id))
+    try {
+      await entomb(ids.map(id => ({ id, reason: reasons.get(id) as DeadReason })))
+    } finally {
+      window.lower(ids)
+    }
+  }
+
+  return { flush, bury }
+}
