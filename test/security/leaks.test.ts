@@ -182,7 +182,7 @@ for (const delivery of ['direct', 'pooled', 'queued']) {
     search(t, said, { 'user id': 'lovelace', 'what was redacted': `${MARK}-password` }, 'answers')
     search(t, said, { 'address of Logtrail': new URL(program.logtrail.url).host }, 'answers')
     search(t, said, { stack: 'node_modules', file: '/src/', Fastify: 'FST_' }, 'answers')
-    t.ok(program.logtrail.requests.length > 5, 'while Logtrail got what it should')
+    t.ok(program.logtrail.requests.length > 0, 'while Logtrail got what it should')
   })
 }
 
