@@ -1,35 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, readFile } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { startDemo } from './start.js'
 
-const DEMO = fileURLToPath(new URL('../../docker/demo/demo.ts', import.meta.url))
 const KEY = /lt_(development|staging|production)_(wo|ro|rw)_\w+/
-
-/** Starts it and reads the addresses that it prints, as a person would. */
-async function startDemo(): Promise<{
-  demo: ChildProcess
-  app: string
-  logtrail: string
-  admin: string
-  said: string
-}> {
-  const { LOG_LEVEL, DELIVERY, ...env } = process.env
-  const demo = spawn(process.execPath, ['--import', 'tsx', DEMO, '--free-ports', '--from-source'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env
-  })
-  let said = ''
-  for await (const line of createInterface(demo.stdout)) {
-    said += `${line}\n`
-    if (line.includes('Ctrl-C')) break
-  }
-  const [app, logtrail, , admin] = said.match(/http:\/\/127\.0\.0\.1:\d+/g) ?? []
-  return { demo, app: app!, logtrail: logtrail!, admin: admin!, said }
-}
 
 /** A process as /proc tells (Linux): [state, parent]; undefined where there is none. */
 async function look(pid: number): Promise<[state: string, parent: number] | undefined> {

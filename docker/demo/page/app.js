@@ -2,10 +2,10 @@ import { ACTIONS } from './actions.js'
 import { onArrivals } from './arrivals.js'
 import { byId, el } from './dom.js'
 import { searchForKey } from './key-check.js'
-import { log } from './logger.js'
+import { log, onDrop } from './logger.js'
 import { refresh } from './login.js'
-import { answer, arrive, begin } from './trips.js'
-import { onExchange } from './wire.js'
+import { answer, arrive, begin, isQuestion } from './trips.js'
+import { onExchange, takeLeft } from './wire.js'
 
 const counts = { sent: 0, taken: 0, refused: 0, arrived: 0 }
 
@@ -34,10 +34,20 @@ onExchange((exchange, what) => {
     begin(exchange)
     return
   }
-  count(exchange.answer?.status < 300 ? 'taken' : 'refused')
-  say(answer(exchange))
+  const sentence = answer(exchange)
+  if (!isQuestion(exchange)) {
+    count(exchange.answer?.status < 300 ? 'taken' : 'refused')
+    say(sentence)
+  }
   searchForKey()
 })
+onDrop((entry, reason) => say(`The client gave up ${entry.action}: ${reason}.`))
+
+for (const exchange of takeLeft()) {
+  count('sent')
+  begin(exchange)
+  say(answer(exchange))
+}
 
 onArrivals({ stored: arrive, total: entries => count('arrived', entries) })
 
@@ -55,7 +65,7 @@ byId('actions').append(
 byId('own').addEventListener('submit', event => {
   event.preventDefault()
   const { action, level, message } = Object.fromEntries(new FormData(event.target))
-  log({ action, level, ...(message !== '' && { message }) })
+  log(level, action, message === '' ? {} : { message })
 })
 
 byId('key-search').addEventListener('click', searchForKey)

@@ -1,34 +1,42 @@
+import './wire.js'
+import { createLogger } from '/logtrail/client.js'
+
 /**
- * How this page logs. The seam: everything else on the page only calls `log` and `logMany`, and what is shown is what
- * the network saw (wire.js), so another client can take this one's place.
+ * How this page logs: by the client that the proxy serves. A short interval, so that one sees at once what a button does.
+ * `given` is told what the client gives up.
  */
-const BASE = '/logtrail'
+const given = []
+export const onDrop = tell => given.push(tell)
+const client = createLogger({
+  captureErrors: true,
+  flushInterval: 250,
+  onDrop: (entry, reason) => {
+    for (const tell of given) tell(entry, reason)
+  }
+})
 let number = 0
 
 /** An id of its own in each entry's metadata, by which the page knows its entries again when they reach Logtrail. */
-function complete(entry) {
-  const id = `${Date.now().toString(36)}-${++number}`
-  return { clientTimestamp: new Date().toISOString(), ...entry, metadata: { ...entry.metadata, id } }
-}
+const withId = metadata => ({ ...metadata, id: `${Date.now().toString(36)}-${++number}` })
 
-async function post(path, body) {
-  try {
-    await fetch(BASE + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body)
-    })
-  } catch {
-    // A log that cannot be sent must not disturb the page; wire.js has noted it.
-  }
-}
+export const log = (level, action, fields = {}) =>
+  client[level](action, { ...fields, metadata: withId(fields.metadata) })
+/** Before the session changes: what was logged under it leaves under it. */
+export const flush = () => client.flush()
 
-export const log = entry => post('/logs', complete(entry))
-export const logMany = entries => post('/logs/bulk', entries.map(complete))
+/** Past the client, as a page would that writes its own requests, and has its mistakes. */
+export const sendRaw = entries =>
+  fetch('/logtrail/logs/bulk', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(
+      entries.map(entry => ({
+        clientTimestamp: new Date().toISOString(),
+        ...entry,
+        metadata: withId(entry.metadata)
+      }))
+    )
+  }).catch(() => {})
 
 /** Not logging at all: what somebody would try who found the address. */
-export async function tryToRead() {
-  try {
-    await fetch(`${BASE}/logs`)
-  } catch {}
-}
+export const tryToRead = () => fetch('/logtrail/logs').catch(() => {})

@@ -1,4 +1,5 @@
 import { byId, el } from './dom.js'
+import { flush } from './logger.js'
 
 function show({ user, users }) {
   const people = users.map(one =>
@@ -24,7 +25,7 @@ function show({ user, users }) {
   byId('people').replaceChildren(...people)
   byId('who-note').textContent = user
     ? `Your session is a signed cookie, HttpOnly: it says ${user.id}, and no script of this page can read it.`
-    : 'Choose somebody to sign in as. Signed out you may press the buttons too, and see what the proxy says.'
+    : 'Choose somebody to sign in as. Signed out you may press the buttons too: the proxy refuses, and the entry waits in this browser until somebody signs in.'
   byId('whoami').replaceChildren(
     user ? el('span', {}, `Signed in as ${user.name}`) : el('span', {}, 'Signed out'),
     user ? el('button', { type: 'button', onclick: () => change('DELETE') }, 'Sign out') : ''
@@ -33,9 +34,12 @@ function show({ user, users }) {
 
 async function change(method, id) {
   const body = id === undefined ? undefined : JSON.stringify({ user: id })
+  await flush()
   await fetch('/session', { method, ...(body && { body }) })
   const focused = document.activeElement?.closest('.person') ? id : undefined
   const state = await refresh()
+  // What has waited for this user goes now.
+  if (id !== undefined) void flush()
   // The buttons were made anew: the keyboard stays where it was.
   if (focused) byId('people').children[state.users.findIndex(user => user.id === id)]?.focus()
   else if (method === 'DELETE') byId('people').firstChild.focus()

@@ -11,11 +11,21 @@ const parse = text => {
     return text
   }
 }
-const idOf = entry => entry?.metadata?.id
+/** What an entry is known by, here and at Logtrail: the page's own id, or, where the client wrote it, its time. */
+const idOf = entry => entry?.metadata?.id ?? `${entry?.action} ${entry?.clientTimestamp}`
+
+/** The client's empty batch: its refusal tells whose session this is, and so which stored entries may go. */
+export const isQuestion = ({ request }) => request.body === '[]'
+
+const LATER = [401, 408, 429]
+/** Whether the client keeps the entries of such an answer for later; a bare fetch keeps nothing. */
+const isKept = (request, status) => request.by !== 'fetch' && (LATER.includes(status) || status >= 500)
 
 function nameOf(body) {
-  if (body === undefined) return 'A question, no entry'
+  if (body === undefined) return 'An attempt to read'
   if (!Array.isArray(body)) return body.action
+  if (body.length === 0) return 'An empty batch: who is signed in?'
+  if (body.length === 1) return body[0].action
   const actions = [...new Set(body.map(entry => entry.action))].join(', ')
   return `${body.length} entries: ${actions}`
 }
@@ -50,7 +60,7 @@ export function begin(exchange) {
     'browser',
     'Left this browser',
     headerList(
-      request.headers,
+      [['By', request.by], ...request.headers],
       'what the browser adds itself: Origin, Sec-Fetch-Site, and the cookie, which no script can read.'
     ),
     body === undefined ? el('p', { class: 'empty' }, 'No body.') : jsonBlock(body, 'Body that was sent')
@@ -71,6 +81,11 @@ export function answer(exchange) {
   if (!trip) return ''
   const { answer, failure } = exchange
   const title = trip.answered.firstChild
+  if (exchange.left) {
+    trip.badge.textContent = 'left'
+    trip.answered.replaceChildren(title, el('p', { class: 'empty' }, 'The page was gone before the answer came.'))
+    return `${nameOf(trip.body)}: sent as the page went.`
+  }
   if (!answer) {
     trip.badge.textContent = 'no answer'
     trip.badge.className = 'badge bad'
@@ -88,14 +103,26 @@ export function answer(exchange) {
       ? el('p', { class: 'empty' }, 'An empty body.')
       : jsonBlock(parse(answer.body), 'Body of the answer')
   )
-  if (!good) {
-    trip.where.textContent = 'stayed out'
-    trip.arrived.replaceChildren(
-      trip.arrived.firstChild,
-      el('p', { class: 'empty' }, 'Nothing. The proxy kept it away, and said why.')
+  if (isQuestion(exchange)) {
+    trip.badge.textContent = 'asked'
+    trip.badge.className = 'badge'
+    nothingArrived(
+      trip,
+      'no entry',
+      'Nothing, as intended. X-Session-Tag tells the client whose waiting entries may go.'
     )
+  } else if (!good && isKept(exchange.request, answer.status)) {
+    const until = answer.status === 401 ? 'somebody signs in' : 'the next attempt'
+    nothingArrived(trip, 'waits here', `Not yet. It waits in this browser’s storage until ${until}.`)
+  } else if (!good) {
+    nothingArrived(trip, 'stayed out', 'Nothing. The proxy kept it away, and said why.')
   } else showArrived(trip)
   return `${nameOf(trip.body)}: answered ${answer.status}.`
+}
+
+function nothingArrived({ where, arrived }, inShort, why) {
+  where.textContent = inShort
+  arrived.replaceChildren(arrived.firstChild, el('p', { class: 'empty' }, why))
 }
 
 function showArrived(trip) {
@@ -104,7 +131,8 @@ function showArrived(trip) {
   const [{ key, requestId }] = stored
   const there = stored.map(({ entry }) => entry)
   const here = there.map(entry => entries.find(one => idOf(one) === idOf(entry)))
-  const { written, left } = compare(there[0], here[0])
+  const changes = there.map((entry, i) => compare(entry, here[i]))
+  const [written, left] = ['written', 'left'].map(what => [...new Set(changes.flatMap(change => change[what]))])
   trip.where.textContent = `${stored.length} of ${entries.length} at Logtrail`
   arrived.replaceChildren(
     arrived.firstChild,
