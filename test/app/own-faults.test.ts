@@ -1,0 +1,88 @@
+import type { FastifyRequest } from 'fastify'
+import t from 'tap'
+import { createLogger } from '../../src/admin/logger.js'
+import { createMetrics } from '../../src/admin/metrics.js'
+import { createLocalLimits, type Sender } from '../../src/guard/limits.js'
+import { createPublicListener, type PublicOptions } from '../../src/public.js'
+import { createNoSessions } from '../../src/session/session.js'
+
+/** The public listener alone, of which parts can be made to fail. */
+async function listener(parts: Partial<PublicOptions>) {
+  const lines: string[] = []
+  const metrics = createMetrics({ keys: () => [], degraded: () => ({}), logsPerMonth: 1 })
+  const { app } = await createPublicListener({
+    log: createLogger({
+      level: 'trace',
+      secrets: () => ['5eC9tY2LfQ1xVbN8'],
+      destination: { write: line => void lines.push(line) }
+    }),
+    prefix: '/logtrail',
+    bodyLimit: 1000,
+    trustProxy: undefined,
+    allowedOrigins: new Set<string>(),
+    isSpared: () => false,
+    sessions: createNoSessions(),
+    anonymous: true,
+    tag: String,
+    reader: {} as never,
+    createLimits: (app: never, sender: (request: FastifyRequest) => Sender) =>
+      createLocalLimits(
+        app,
+        { window: 1000, address: 0, userRequests: 0, userEntries: 0, anonymousRequests: 0, anonymousEntries: 0 },
+        sender
+      ),
+    metrics,
+    planLimit: () => 1,
+    logRequest() {},
+    isStopping: () => false,
+    onUntrustedForwarding() {},
+    delivery(app: never, read: (...of: unknown[]) => Promise<void>) {
+      const { post } = app as { post(path: string, handler: (...of: unknown[]) => unknown): void }
+      post.call(app, '/logs', async (request, reply) => {
+        await read(request, reply)
+        return {}
+      })
+    },
+    ...parts
+  } as never)
+  const ask = () =>
+    app.inject({
+      method: 'POST',
+      url: '/logtrail/logs',
+      headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
+      payload: '{}'
+    })
+  return { app, ask, lines, metrics }
+}
+
+const failing = () => {
+  throw Object.assign(new TypeError('cannot read 5eC9tY2LfQ1xVbN8 of undefined'), { request: { headers: 'private' } })
+}
+
+t.test('a fault of our own is a 500 that says nothing, and a log line that says everything but secrets', async t => {
+  const cases: Record<string, Partial<PublicOptions>> = {
+    reader: { reader: { single: failing, bulk: failing } },
+    sessions: { sessions: { ...createNoSessions(), identify: failing } },
+    'sessions, later': { sessions: { ...createNoSessions(), identify: async () => failing() } },
+    tag: { tag: failing, sessions: { ...createNoSessions(), identify: () => ({ userId: 'ada', via: 'cookie' }) } }
+  }
+  for (const [name, parts] of Object.entries(cases)) {
+    const { app, ask, lines } = await listener(parts)
+    const { statusCode, headers, body } = await ask()
+    t.equal(statusCode, 500, name)
+    t.same(JSON.parse(body), {
+      error_code: 'INTERNAL_ERROR',
+      message: 'Something went wrong here.',
+      request_id: headers['x-request-id']
+    })
+    t.match(headers, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }, name)
+    const line = lines.find(text => text.includes('"level":"error"')) ?? ''
+    t.match(JSON.parse(line), {
+      err: { type: 'TypeError', message: 'cannot read [SECRET] of undefined', stack: /own-faults\.test/ },
+      error_code: 'INTERNAL_ERROR',
+      request_id: headers['x-request-id']
+    })
+    t.notMatch(lines.join(''), /5eC9tY2LfQ1xVbN8|private/)
+    await app.close()
+  }
+})
