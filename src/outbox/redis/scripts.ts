@@ -14,7 +14,10 @@ import type { Redis } from 'ioredis'
  * number as it is (below 2^53), and never given twice, even by a Redis that lost its last second in a crash.
  *
  * While Redis has reached `maxmemory`, a script's first write is refused if that may take memory; after a write that may
- * not, nothing is (script.c, SCRIPT_WRITE_DIRTY). So everything but appends begins with a deletion, and a full Redis drains.
+ * not, nothing is (script.c, SCRIPT_WRITE_DIRTY). So everything but appends begins with a deletion, of nothing if need be,
+ * and a full Redis drains.
+ *
+ * A script that fails half-way is not rolled back. So what moves is written before it is deleted: at worst it is there twice.
  */
 const PRELUDE = `
 local books, waiting, dead, lease, replicas = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -43,6 +46,10 @@ end
 
 local function count(name, by)
   if by ~= 0 then redis.call('HINCRBY', books, name, string.format('%.0f', by)) end
+end
+
+local function evenFull()
+  redis.call('HDEL', books, '')
 end
 
 local function sends(holder)
@@ -109,11 +116,11 @@ return { found and found[1][2] or {} }`,
 if not sends(ARGV[1]) then return false end
 local n, size = 0, 0
 for i = 2, #ARGV, 2 do
-  redis.call('XACK', waiting, '${GROUP}', ARGV[i])
   if redis.call('XDEL', waiting, ARGV[i]) == 1 then
     n = n + 1
     size = size + tonumber(ARGV[i + 1])
   end
+  redis.call('XACK', waiting, '${GROUP}', ARGV[i])
 end
 count('waiting', -n)
 count('bytes', -size)
@@ -123,16 +130,17 @@ return state(n)`,
   bury: `
 if not sends(ARGV[1]) then return false end
 local n, size = 0, 0
+evenFull()
 for i = 3, #ARGV, 2 do
   local found = redis.call('XRANGE', waiting, ARGV[i], ARGV[i])[1]
-  redis.call('XACK', waiting, '${GROUP}', ARGV[i])
   if found then
     local f = found[2]
-    redis.call('XDEL', waiting, ARGV[i])
     redis.call('XADD', dead, id(sequences(1) + 1), 'u', f[2], 't', f[4], 'b', f[6], 'r', ARGV[i + 1], 'd', ARGV[2])
+    redis.call('XDEL', waiting, ARGV[i])
     n = n + 1
     size = size + #ARGV[i + 1]
   end
+  redis.call('XACK', waiting, '${GROUP}', ARGV[i])
 end
 count('waiting', -n)
 count('dead', n)
@@ -145,21 +153,23 @@ local letters = {}
 if ARGV[3] == 'all' then
   letters = redis.call('XRANGE', dead, '-', ARGV[4], 'COUNT', ARGV[5])
 else
-  for i = 3, #ARGV do letters[#letters + 1] = redis.call('XRANGE', dead, ARGV[i], ARGV[i])[1] end
-end
-local n, size = 0, 0
-for i = 1, #letters do
-  local f = letters[i][2]
-  -- one that was named twice is gone by now
-  if redis.call('XDEL', dead, letters[i][1]) == 1 then
-    n = n + 1
-    size = size + #f[8]
-    if ARGV[1] == 'retry' then
-      redis.call('XADD', waiting, id(sequences(1) + 1), 'u', f[2], 't', ARGV[2], 'b', f[6])
-    else
-      size = size + #f[2] + #f[6] + ${OVERHEAD}
-    end
+  local named = {}
+  for i = 3, #ARGV do
+    if not named[ARGV[i]] then letters[#letters + 1] = redis.call('XRANGE', dead, ARGV[i], ARGV[i])[1] end
+    named[ARGV[i]] = true
   end
+end
+local n, size = #letters, 0
+evenFull()
+for i = 1, n do
+  local f = letters[i][2]
+  size = size + #f[8]
+  if ARGV[1] == 'retry' then
+    redis.call('XADD', waiting, id(sequences(1) + 1), 'u', f[2], 't', ARGV[2], 'b', f[6])
+  else
+    size = size + #f[2] + #f[6] + ${OVERHEAD}
+  end
+  redis.call('XDEL', dead, letters[i][1])
 end
 count('dead', -n)
 count('bytes', -size)
