@@ -1,4 +1,4 @@
-import { copyFile, link, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { copyFile, link, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { OutboxLockedError } from './outbox.js'
@@ -116,14 +116,25 @@ async function checkPlace(path: string): Promise<void> {
 
 /** Makes a folder where it is missing, for this user alone, and syncs what names it: a synced entry in a lost folder is lost. */
 async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  for (let made = resolve(path); made !== dirname(first); made = dirname(made)) {
-    const parent = await open(dirname(made), 'r')
-    // Not every file system knows how to sync a folder.
-    await parent.sync().catch(() => {})
-    await parent.close()
+  const folder = resolve(path)
+  const parent = dirname(folder)
+  try {
+    await mkdir(folder, { mode: 0o700 })
+  } catch (error) {
+    if (await isFolder(folder)) return
+    // By hand: mkdir's `recursive` never ends where a parent is there and yet says ENOENT, as a link that leads nowhere does.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || (await isFolder(parent))) throw error
+    await makeFolder(parent)
+    return makeFolder(folder)
   }
+  const naming = await open(parent, 'r')
+  // Not every file system knows how to sync a folder.
+  await naming.sync().catch(() => {})
+  await naming.close()
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true
 }
 
 /** Writes and syncs a file of so many bytes, and deletes it. */

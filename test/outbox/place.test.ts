@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { createDiskOutbox } from '../../src/outbox/disk.js'
@@ -48,6 +48,16 @@ t.test('the path lies below a file', async t => {
   const file = join(folder(t), 'file')
   writeFileSync(file, '')
   await t.rejects(open(join(file, 'queue')).start(), { message: /QUEUE_PATH .* cannot be used: ENOTDIR/ })
+})
+
+t.test('the path lies where nothing can be made', async t => {
+  const at = folder(t)
+  symlinkSync(join(at, 'nowhere'), join(at, 'link'))
+  const places = [join(at, 'link', 'queue'), join(at, 'link', 'data', 'queue'), join(at, 'link')]
+  if (process.platform === 'linux') places.push('/proc/queue')
+  for (const path of places) {
+    await t.rejects(open(path).start(), { message: new RegExp(`QUEUE_PATH ${path} cannot be used: E`) })
+  }
 })
 
 t.test('the path may not be written by this user', async t => {
