@@ -58,10 +58,11 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     }
     const error = toHttpError(inBrowsersWords(request, verdict), answer, at)
     if (error.statusCode === 429) {
-      const { code, message, headers } = error
+      // of a 429 both are always there
+      const { code, message, retryAfter, headers } = error as HttpError & { retryAfter: number; headers: object }
       limited = {
-        until: at + (error.retryAfter ?? 1) * 1000,
-        error: retryAfter => new HttpError(code, { message, retryAfter, ...(headers ? { headers } : {}) })
+        until: at + retryAfter * 1000,
+        error: left => new HttpError(code, { message, retryAfter: left, headers })
       }
     }
     reply.send(error)
