@@ -18,6 +18,7 @@ import { observeLimit } from './app/observed-client.js'
 import { closeRedis, connectRedis, redisCheck } from './app/redis.js'
 import { keyPolicyOf, rulesOf } from './app/rules.js'
 import { createSessions } from './app/sessions.js'
+import { createUpstreamCheck } from './app/upstream.js'
 import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
 import { createReader } from './entry/reader.js'
@@ -51,6 +52,8 @@ export interface StartOptions {
 const USER_AGENT = `logtrail-bff/${VERSION}`
 /** Of the time to drain, the last part is kept for answering 503 to whoever still waits. */
 const LAST_WORDS_MS = 500
+/** How often a body that is still on its way is looked for at the end. */
+const LOOK_MS = 20
 
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   const keyring = createKeyring(config.LOGTRAIL_API_KEY)
@@ -66,6 +69,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const shared = config.REDIS_URL ? await connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
   const monitor = createMonitor({ session: () => sessions.check() })
   let line: Line | undefined
+  const upstream = createUpstreamCheck()
   const source: ReadinessSource = {
     phase: () => phase,
     checks: {
@@ -76,7 +80,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       session: () => monitor.last('session'),
       ...(shared ? { redis: () => redisCheck(shared) } : {}),
       ...(config.DELIVERY === 'direct'
-        ? {}
+        ? { upstream: upstream.check }
         : {
             upstream: () => {
               const fault = line?.delivery.fault()
@@ -129,6 +133,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     connections: 128,
     userAgent: USER_AGENT,
     onRequest(status, seconds) {
+      upstream.saw(status)
       metrics.upstream(status, seconds)
       history.upstream(seconds)
     },
@@ -159,7 +164,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   })
   const clientRoute = createClientRoute()
   if (!clientRoute) log.warn('client.js is not built, and not served: run `npm run build`')
-  const { app, drain, giveUp } = await createPublicListener({
+  const { app, drain, isReading, giveUp } = await createPublicListener({
     log,
     prefix: config.ROUTE_PREFIX,
     bodyLimit: config.BODY_LIMIT,
@@ -177,6 +182,10 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     createLimits: (app, sender) => createLimits(config, app, sender, tag, shared, log),
     ...(clientRoute ? { client: clientRoute } : {}),
     metrics,
+    planLimit: code =>
+      code === 'QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED'
+        ? config.LOGTRAIL_LOGS_PER_MONTH
+        : config.LOGTRAIL_REQUESTS_PER_MINUTE,
     logRequest(entry) {
       history.request(entry.status, entry.error_code, entry.duration_ms)
       history.user(entry.user)
@@ -223,8 +232,11 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
     phase = 'stopping'
-    const time = Math.max(0, config.SHUTDOWN_TIMEOUT - LAST_WORDS_MS)
-    await Promise.all([drain.idle(time), line?.delivery.stop(time)])
+    const end = performance.now() + config.SHUTDOWN_TIMEOUT - LAST_WORDS_MS
+    const left = () => Math.max(0, end - performance.now())
+    // delivery that is ending takes nothing more: first comes what was on its way when the signal came
+    while (isReading() && left() > 0) await setTimeout(LOOK_MS)
+    await Promise.all([drain.idle(left()), line?.delivery.stop(left())])
     giveUp()
     app.server.closeIdleConnections()
     await drain.idle(LAST_WORDS_MS)

@@ -50,6 +50,8 @@ export interface PublicOptions {
   reader: Reader
   createLimits: (app: FastifyInstance, sender: (request: FastifyRequest) => Sender) => Promise<Limits>
   metrics: Metrics
+  /** What the plan allows, for a 429 of Logtrail that does not say so itself. */
+  planLimit: (code: ErrorCode) => number
   logRequest: (line: RequestLine) => void
   isStopping: () => boolean
   /** A forwarding header came from an address that is not trusted. */
@@ -100,6 +102,8 @@ export interface PublicListener {
   app: FastifyInstance
   /** The requests in flight. */
   drain: Drain
+  /** Whether a request is in flight whose entries are not with delivery yet. */
+  isReading(): boolean
   /** Answers 503 to every request that is not answered yet: whoever still waits when the time to drain is over. */
   giveUp(): void
 }
@@ -370,6 +374,10 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   return {
     app,
     drain,
+    isReading() {
+      for (const reply of open) if (!reply.sent && reply.request.visit.reading === undefined) return true
+      return false
+    },
     giveUp() {
       for (const reply of open) if (!reply.sent) reply.header('connection', 'close').send(shuttingDown())
     }
@@ -387,12 +395,18 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     }
     if (request.visit) request.visit.errorCode = known.code
     if (known.retryAfter !== undefined) reply.header('retry-after', known.retryAfter)
+    // those of the user's own limit are set already, and would say of Logtrail's refusal that there is more to spend
+    if (known.statusCode === 429) reply.headers(spentHeaders(options.planLimit(known.code), known.retryAfter!))
     if (known.headers) reply.headers(known.headers)
     reply
       .code(known.statusCode)
       .type('application/json; charset=utf-8')
       .send(JSON.stringify(errorBody(known, request.id)))
   }
+}
+
+function spentHeaders(limit: number, retryAfter: number): Record<string, number> {
+  return limitHeaders({ limit, remaining: 0, reset: Math.ceil(Date.now() / 1000) + retryAfter })
 }
 
 function shuttingDown(): HttpError {

@@ -62,7 +62,7 @@ export function limitExceeded(code: LimitCode, standing: Standing): HttpError {
   return new HttpError(code, { retryAfter: standing.retryAfter, headers: limitHeaders(standing) })
 }
 
-export function limitHeaders(standing: Standing): Record<string, number> {
+export function limitHeaders(standing: Pick<Standing, 'limit' | 'remaining' | 'reset'>): Record<string, number> {
   return {
     'x-ratelimit-limit': standing.limit,
     'x-ratelimit-remaining': standing.remaining,
