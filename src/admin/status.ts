@@ -8,7 +8,7 @@ export interface LimitInForce {
   /** For people, with its unit. */
   value: string
   meaning: string
-  /** Where the value comes from: `default`, `plan`, `environment`, a file … */
+  /** Where the value comes from, as `logtrail-bff config` says it: `default`, `plan`, `env`, a file … */
   source: string
 }
 

@@ -60,7 +60,7 @@ function showTiles() {
   if (budget) {
     write('budget', count(budget.remaining))
     const told = budget.limitTold && budget.limitTold !== budget.configured ? '; Logtrail says ' + count(budget.limitTold) : ''
-    write('budget-note', count(budget.usedLastMinute) + ' of ' + count(budget.configured) + ' a minute used' + told)
+    write('budget-note', count(budget.usedLastMinute) + ' of ' + count(budget.configured) + ' a minute' + told)
   }
 }
 

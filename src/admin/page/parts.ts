@@ -93,13 +93,13 @@ export function showBooks(books, waiting) {
   write('books-note', 'Entries since the start. Masked ' + count(books.redacted) + ', trimmed ' + count(books.trimmed))
 }
 
-const SOURCES = { default: 'default', plan: 'from the plan', key: 'from the key' }
+const SOURCES = { default: 'default', plan: 'from the plan', key: 'from the key', env: 'set in the environment', '.env': 'set in .env', file: 'set by a file' }
 export function showLimits(limits) {
   fill('limits', limits, () =>
     limits.map(({ variable, value, meaning, source }) =>
       element('div', '',
         element('dt', 'head', element('code', '', variable), element('span', 'value', value)),
-        element('dd', 'meaning', meaning.replace(/\x60/g, ''), ' (' + (SOURCES[source] ?? 'set: ' + source) + ')')))
+        element('dd', 'meaning', meaning.replace(/\x60/g, ''), ' (' + (SOURCES[source] ?? source) + ')')))
   )
 }
 `
