@@ -1,4 +1,6 @@
+import fastify from 'fastify'
 import t from 'tap'
+import { direct } from '../../src/delivery/direct.js'
 import { entry, startProxy } from '../helper/proxy.js'
 
 t.test('an entry goes through with the key, the user and nothing of the browser', async t => {
@@ -18,4 +20,35 @@ t.test('an entry goes through with the key, the user and nothing of the browser'
   )
   t.match(request!.rawHeaders, new Array(0))
   t.notMatch(request!.rawHeaders.join(), /mine|secret|session/)
+})
+
+t.test('a fault that is none of Logtrail is ours: 500, and the entries are in the books', async t => {
+  const app = fastify()
+  t.teardown(() => app.close())
+  const settled: boolean[] = []
+  await direct(app, {
+    client: {
+      requestable: { request: (_options: unknown, done: (error: Error) => void) => done(new Error('inside')) }
+    },
+    baseUrl: 'http://127.0.0.1:1/api',
+    read: async () => {},
+    entries: () => ['{}'],
+    positions: () => undefined,
+    onSettled: (_request: unknown, delivered: boolean) => void settled.push(delivered),
+    nothingToSend: (_request: unknown, reply: unknown) => reply
+  } as never)
+  const { statusCode } = await app.inject({ method: 'POST', url: '/logs', payload: {} })
+  t.equal(statusCode, 500)
+  t.same(settled, [false])
+})
+
+t.test('an answer that comes after the browser was told 503 is in the books, and no more', async t => {
+  const proxy = await startProxy(t, { env: { SHUTDOWN_TIMEOUT: '550ms' }, logtrail: { latencyMs: 400 } })
+  const answer = proxy.post(entry())
+  await proxy.logtrail.waitFor(({ requests }) => requests.length === 1)
+  const closed = proxy.server.close()
+  t.match(await answer, { status: 503, body: { error_code: 'SHUTTING_DOWN' } })
+  await proxy.logtrail.waitFor(({ requests }) => requests[0]!.status === 201)
+  await closed
+  t.notMatch(proxy.lines.join(''), /already sent|"level":"(error|fatal)"/i)
 })

@@ -91,3 +91,10 @@ t.test('a flood of new keys costs one sweep in many', async t => {
   const { user } = process.cpuUsage(started)
   t.ok(user < 5_000_000, `took ${Math.round(user / 1000)} ms of CPU`)
 })
+
+t.test('room for one', async t => {
+  const store = new CountStore(() => 0, 1)
+  ask(store, 'a')
+  t.equal(ask(store, 'b').current, 1)
+  t.equal(store.size, 1)
+})
