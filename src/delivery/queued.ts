@@ -2,7 +2,7 @@ import type { Outbox } from '../outbox/outbox.js'
 import type { Delivery, DeliveryOptions } from './delivery.js'
 import { createSender } from './sender.js'
 
-/** Entries are looked through for old ones so often. */
+/** Entries are looked through for old ones so often; where they live shorter, as often as that. */
 const EXPIRY = 60_000
 /** After the machine's date was changed by more than this against the time that passed, nothing expires for a while. */
 const JUMP = 30_000
@@ -39,9 +39,12 @@ export function createQueued(options: QueuedOptions): Delivery {
 
   function ageLater(): void {
     if (stopping !== undefined) return
-    timer = clock.setTimeout(() => {
-      age().catch(onFault).finally(ageLater)
-    }, EXPIRY)
+    timer = clock.setTimeout(
+      () => {
+        age().catch(onFault).finally(ageLater)
+      },
+      Math.min(EXPIRY, maxAge)
+    )
   }
 
   /**

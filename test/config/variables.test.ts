@@ -378,8 +378,8 @@ const CASES: Record<Name, Cases> = {
     ],
     wrong: []
   },
-  QUEUE_MAX_BYTES: { right: [['2gb', 2 * 1024 ** 3]], wrong: rejected(SIZE, '1kb', 'all', '2000gb') },
-  QUEUE_MAX_AGE: { right: [['7 days', 604_800_000]], wrong: rejected(DURATION, '7', '1s', '1w') },
+  QUEUE_MAX_BYTES: { right: [['2gb', 2 * 1024 ** 3]], wrong: rejected(SIZE, '1000', 'all', '2000gb') },
+  QUEUE_MAX_AGE: { right: [['7 days', 604_800_000]], wrong: rejected(DURATION, '7', '999ms', '1w') },
   BATCH_MAX_WAIT: {
     right: [
       ['0', 0],

@@ -81,12 +81,12 @@ export const delivery = {
     'Directory of the queue on disk. One running proxy for a directory.'
   ),
   QUEUE_MAX_BYTES: always(
-    size('1mb', '1024gb'),
+    size('1kb', '1024gb'),
     '512mb',
     'Room for waiting entries and dead letters. When it is full new entries get a 503; none of the old is dropped.',
     { when: ['DELIVERY', 'queued'] }
   ),
-  QUEUE_MAX_AGE: always(duration('1m', '3650d'), '35d', 'Entries that waited longer become dead letters.', {
+  QUEUE_MAX_AGE: always(duration('1s', '3650d'), '35d', 'Entries that waited longer become dead letters.', {
     when: ['DELIVERY', 'queued']
   }),
   BATCH_MAX_WAIT: always(
