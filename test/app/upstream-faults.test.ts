@@ -47,7 +47,7 @@ const FAULTS: [Fault, number, string][] = [
 ]
 
 t.test('every fault of Logtrail gets its error, once, and the next request passes', async t => {
-  const proxy = await startProxy(t, { env: { ...OFF, LOGTRAIL_TIMEOUT: '400ms' } })
+  const proxy = await startProxy(t, { env: { ...OFF, LOGTRAIL_TIMEOUT: '1500ms' } })
   for (const [fault, status, code] of FAULTS) {
     const name = JSON.stringify(fault)
     for (const [path, body] of [
@@ -72,7 +72,7 @@ t.test('every fault of Logtrail gets its error, once, and the next request passe
 })
 
 t.test('Logtrail out of reach', async t => {
-  const proxy = await startProxy(t, { env: { ...OFF, LOGTRAIL_TIMEOUT: '400ms' } })
+  const proxy = await startProxy(t, { env: { ...OFF, LOGTRAIL_TIMEOUT: '1500ms' } })
   await proxy.logtrail.down()
   isError(t, await proxy.post(entry()), 502, 'UPSTREAM_UNREACHABLE')
   await proxy.logtrail.up()

@@ -148,7 +148,7 @@ for (const delivery of ['direct', 'pooled', 'queued']) {
       DELIVERY: delivery,
       LOG_LEVEL: 'trace',
       QUEUE_PATH: t.testdir({}),
-      LOGTRAIL_TIMEOUT: '300ms',
+      LOGTRAIL_TIMEOUT: '1500ms',
       POOL_TIMEOUT: '1s',
       RATE_LIMIT_MAX: '0',
       RATE_LIMIT_LOGS_MAX: '0',
