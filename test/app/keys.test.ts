@@ -1,11 +1,19 @@
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { makeKey } from '../helper/logtrail/logtrail.js'
 import { entry, type Program, startProxy } from '../helper/proxy.js'
+import { createKeyFolder } from '../oracle/key-folder.js'
+import { folder } from '../outbox/folder.js'
 import { isError } from './is-error.js'
 
 const OFF = { RATE_LIMIT_MAX: '0', RATE_LIMIT_LOGS_MAX: '0', RATE_LIMIT_IP_MAX: '0' }
+const MODES = [
+  ['direct', 201],
+  ['pooled', 201],
+  ['queued', 202]
+] as const
+
 const keysOf = (program: Program) =>
   program.logtrail.requests.map(
     ({ rawHeaders }) => rawHeaders[rawHeaders.findIndex(name => /^x-api-key$/i.test(name)) + 1]
@@ -35,18 +43,22 @@ t.test('a second key is tried when the first is refused, once, and stays', async
   t.equal(answer.status, 201, 'whichever is put right is found')
 })
 
-t.test('many at once when the first key goes: none is lost', async t => {
-  const keys = [makeKey(), makeKey()]
-  const program = await startProxy(t, {
-    env: { ...OFF, LOGTRAIL_API_KEY: keys.join(',') },
-    logtrail: { keys, latencyMs: 20 }
+for (const [delivery, status] of MODES) {
+  t.test(`${delivery}: many at once when the first key goes: none is lost`, async t => {
+    const keys = [makeKey(), makeKey()]
+    const program = await startProxy(t, {
+      env: { ...OFF, DELIVERY: delivery, QUEUE_PATH: folder(t), LOGTRAIL_API_KEY: keys.join(',') },
+      logtrail: { keys, latencyMs: 20 }
+    })
+    t.equal((await program.post(entry())).status, status)
+    await program.logtrail.waitFor(({ entries }) => entries().length === 1)
+    program.logtrail.revokeKey(keys[0]!)
+    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => program.post(entry(), { user: `u${i}` })))
+    t.ok(answers.every(answer => answer.status === status))
+    await program.logtrail.waitFor(({ entries }) => entries().length === 51)
+    t.notMatch(program.lines.join(''), /do not go to Logtrail/, 'nothing to be alarmed about: the second key is good')
   })
-  t.equal((await program.post(entry())).status, 201)
-  program.logtrail.revokeKey(keys[0]!)
-  const answers = await Promise.all(Array.from({ length: 50 }, () => program.post(entry())))
-  t.ok(answers.every(({ status }) => status === 201))
-  t.equal(program.logtrail.entries().length, 51)
-})
+}
 
 t.test('a key without the scope', async t => {
   const logtrailKeys = [makeKey('development', 'wo')]
@@ -80,11 +92,25 @@ function traffic(program: Program) {
   }
 }
 
-async function swap(t: Test, path: string, put: (key: string) => void): Promise<void> {
+/** The key in a file changes under traffic, as an operator does it: no browser sees an error, no entry is lost. */
+async function swap(
+  t: Test,
+  delivery: string,
+  status: number,
+  path: string,
+  put: (key: string) => void
+): Promise<void> {
   const [first, second] = [makeKey(), makeKey()]
   put(first)
   const program = await startProxy(t, {
-    env: { ...OFF, LOGTRAIL_API_KEY: '', LOGTRAIL_API_KEY_FILE: path },
+    env: {
+      ...OFF,
+      DELIVERY: delivery,
+      QUEUE_PATH: folder(t),
+      BATCH_MAX_WAIT: '5ms',
+      LOGTRAIL_API_KEY: '',
+      LOGTRAIL_API_KEY_FILE: path
+    },
     logtrail: { keys: [first], enforceRate: false }
   })
   const browser = traffic(program)
@@ -98,38 +124,62 @@ async function swap(t: Test, path: string, put: (key: string) => void): Promise<
   await program.logtrail.waitFor(({ entries }) => entries().length > after + 10)
   const statuses = await browser.stop()
   t.ok(
-    statuses.every(status => status === 201),
+    statuses.every(given => given === status),
     `not one of ${statuses.length} answers was an error`
   )
-  t.equal(program.logtrail.entries().length, statuses.length)
+  await program.logtrail.waitFor(({ entries }) => entries().length === statuses.length)
 
   const before = program.lines.length
   put('lt_production_wo_not_for_here_0123456789')
   while (!program.lines.slice(before).some(line => line.includes('the key in use stays'))) {
     await new Promise(resolve => setTimeout(resolve, 20))
   }
-  t.equal((await program.post(entry())).status, 201, 'a key that will not do is reported, and the old one kept')
+  t.equal((await program.post(entry())).status, status, 'a key that will not do is reported, and the old one kept')
   t.notMatch(program.lines.join(''), new RegExp(`${first}|${second}|not_for_here`), 'and no key is ever written')
 }
 
-t.test('a new key in the file takes over without an error in any browser', async t => {
-  const path = join(t.testdir({}), 'key')
-  await swap(t, path, key => {
-    writeFileSync(`${path}.new`, `${key}\n`)
-    renameSync(`${path}.new`, path)
+for (const [delivery, status] of MODES) {
+  t.test(`${delivery}: a new key in the file takes over without an error in any browser`, async t => {
+    const path = join(folder(t), 'key')
+    await swap(t, delivery, status, path, key => {
+      writeFileSync(`${path}.new`, `${key}\n`)
+      renameSync(`${path}.new`, path)
+    })
   })
-})
 
-t.test("through Kubernetes' swap of a symlink too", async t => {
-  const dir = t.testdir({})
-  let version = 0
-  await swap(t, join(dir, 'key'), key => {
-    const folder = `..v${++version}`
-    mkdirSync(join(dir, folder))
-    writeFileSync(join(dir, folder, 'key'), key)
-    symlinkSync(folder, join(dir, '..data_tmp'))
-    renameSync(join(dir, '..data_tmp'), join(dir, '..data'))
-    if (version === 1) symlinkSync('..data/key', join(dir, 'key'))
-    else rmSync(join(dir, `..v${version - 1}`), { recursive: true })
+  t.test(`${delivery}: through Kubernetes' swap of a symlink too`, async t => {
+    const keys = createKeyFolder(folder(t))
+    await swap(t, delivery, status, keys.path, key => keys.put([key]))
   })
-})
+}
+
+for (const [delivery, status] of MODES.slice(1)) {
+  t.test(`${delivery}: the old key is revoked before the new one is there: browsers wait, none is told`, async t => {
+    const [first, second] = [makeKey(), makeKey()]
+    const keys = createKeyFolder(folder(t))
+    keys.put([first])
+    const program = await startProxy(t, {
+      env: {
+        ...OFF,
+        DELIVERY: delivery,
+        QUEUE_PATH: folder(t),
+        LOGTRAIL_API_KEY: '',
+        LOGTRAIL_API_KEY_FILE: keys.path
+      },
+      logtrail: { keys: [first], enforceRate: false }
+    })
+    t.equal((await program.post(entry())).status, status)
+    await program.logtrail.waitFor(({ entries }) => entries().length === 1)
+    program.logtrail.revokeKey(first)
+    const answers = Array.from({ length: 20 }, (_, i) => program.post(entry(), { user: `u${i}` }))
+    const state = async () => (await program.get('/readyz')).body
+    for (let said = await state(); said.status !== 'degraded'; ) said = await state()
+    t.match(await state(), { checks: { key: { ok: false }, upstream: { ok: false } } })
+    t.ok(program.lines.some(line => line.includes('refused the API key')))
+    program.logtrail.addKey(second)
+    keys.put([second])
+    t.ok((await Promise.all(answers)).every(answer => answer.status === status))
+    await program.logtrail.waitFor(({ entries }) => entries().length === 21)
+    for (let said = await state(); said.status !== 'ok'; ) said = await state()
+  })
+}
