@@ -68,7 +68,11 @@ function show() {
   if (!status || paused || document.hidden) return
   showState()
   showTiles()
-  for (const name in plots) plots[name](series)
+  // soon after a start the minutes before it are left out
+  const known = series.taken.findIndex(value => value !== null)
+  const length = Math.max(60, Math.ceil((known < 0 ? 0 : series.taken.length - known) / 60) * 60)
+  const recent = Object.fromEntries(Object.entries(series).map(([name, list]) => [name, list.slice(-length)]))
+  for (const name in plots) plots[name](recent)
   showRefusals(status.refusals)
   showChecks(status.checks)
   showKeys(status.keys)

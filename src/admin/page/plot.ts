@@ -73,7 +73,7 @@ export function createPlot(host, options) {
       grid.append(svg('line', { class: share ? 'grid' : 'grid base', x1: LEFT, x2: width - RIGHT, y1: y, y2: y }), text)
     }
     const minutes = length / 60
-    for (let minute = minutes; minute >= 0; minute -= width < 420 ? 2.5 : 1) {
+    for (let minute = minutes; minute >= 0; minute -= width < 420 ? minutes / 2 : 1) {
       const text = svg('text', { x: x((minutes - minute) / minutes * (length - 1)), y: HEIGHT - 4, 'text-anchor': minute === minutes ? 'start' : minute ? 'middle' : 'end' })
       text.textContent = minute ? '−' + minute + ' min' : 'now'
       grid.append(text)
