@@ -35,7 +35,6 @@ const TABLE = {
   UPSTREAM_REJECTED_KEY: [502, 'The log service did not accept this server.'],
   SESSION_UNAVAILABLE: [503, 'Sessions cannot be checked at the moment.'],
   QUEUE_FULL: [503, 'No more entries can be taken at the moment.'],
-  OVERLOADED: [503, 'The server is too busy at the moment.'],
   SHUTTING_DOWN: [503, 'The server is going down.'],
   UPSTREAM_TIMEOUT: [504, 'The log service did not answer in time.']
 } as const
