@@ -152,17 +152,26 @@ t.test('Logtrail accepts and never answers, or does not even read: timed out, tr
   await logtrail.waitFor(({ ids }) => ids.has('warm'))
   for (const [how, begin, end] of [
     ['hangs', () => logtrail.faults.always({ kind: 'hang' }), () => logtrail.faults.clear()],
-    // The connection that stands is read no more, new ones are accepted by the kernel alone.
-    ['is deaf', () => logtrail.deaf(true), () => logtrail.deaf(false)]
+    // New connections are accepted and never read from; those that stand are cut before, lest they are still read.
+    [
+      'is deaf',
+      async () => {
+        await logtrail.down()
+        logtrail.deaf(true)
+        await logtrail.up()
+      },
+      () => logtrail.deaf(false)
+    ]
   ] as const) {
     const before = await program.metric('upstream_requests_total', { status: 'error' })
-    begin()
+    await begin()
     t.equal((await program.post('ada', entry({ metadata: { id: how } })))?.status, 202)
     await until(async () => (await program.metric('upstream_requests_total', { status: 'error' })) >= before + 2)
     t.ok(await isDegraded(program, 'upstream'), how)
     t.notOk(logtrail.ids.has(how))
     end()
     await logtrail.waitFor(({ ids }) => ids.has(how), 60_000)
+    await until(async () => (await program.books()).waiting === 0)
   }
 })
 

@@ -86,3 +86,12 @@ t.test('a fault of our own is a 500 that says nothing, and a log line that says 
     await app.close()
   }
 })
+
+t.test('even before anything is known of the request', async t => {
+  const { app, ask, lines } = await listener({ isSpared: failing })
+  const { statusCode, body } = await ask()
+  t.equal(statusCode, 500)
+  t.match(JSON.parse(body), { error_code: 'INTERNAL_ERROR', message: 'Something went wrong here.' })
+  t.notMatch(body + lines.join(''), /5eC9tY2LfQ1xVbN8|private/)
+  await app.close()
+})

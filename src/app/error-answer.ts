@@ -1,0 +1,49 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { type ErrorCode, errorBody, HttpError } from '../errors.js'
+import { limitHeaders } from '../guard/limits.js'
+import './visit.js'
+
+/** Fastify's own refusals, by code. */
+const FASTIFY_ERRORS: Record<string, ErrorCode> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'VALIDATION_INVALID_CONTENT_TYPE',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BAD_REQUEST',
+  ECONNRESET: 'BAD_REQUEST'
+}
+
+/**
+ * The one place where an error becomes an answer: 4xx as they are, everything else says nothing of the inside.
+ * @param planLimit what the plan allows, for a 429 of Logtrail that does not say so itself
+ */
+export function createErrorAnswer(
+  planLimit: (code: ErrorCode) => number
+): (error: Error, request: FastifyRequest, reply: FastifyReply) => void {
+  return (error, request, reply) => {
+    const known = toHttpError(error)
+    if (known.statusCode >= 500) {
+      const level = known.code === 'INTERNAL_ERROR' ? 'error' : 'warn'
+      request.log[level](
+        { err: known.cause ?? error, error_code: known.code, request_id: request.id },
+        'request failed'
+      )
+    }
+    if (request.visit) request.visit.errorCode = known.code
+    if (known.retryAfter !== undefined) reply.header('retry-after', known.retryAfter)
+    // those of the user's own limit are set already, and would say of Logtrail's refusal that there is more to spend
+    if (known.statusCode === 429) reply.headers(spentHeaders(planLimit(known.code), known.retryAfter!))
+    if (known.headers) reply.headers(known.headers)
+    reply
+      .code(known.statusCode)
+      .type('application/json; charset=utf-8')
+      .send(JSON.stringify(errorBody(known, request.id)))
+  }
+}
+
+function spentHeaders(limit: number, retryAfter: number): Record<string, number> {
+  return limitHeaders({ limit, remaining: 0, reset: Math.ceil(Date.now() / 1000) + retryAfter })
+}
+
+function toHttpError(error: Error): HttpError {
+  if (error instanceof HttpError) return error
+  return new HttpError(FASTIFY_ERRORS[(error as FastifyError).code] ?? 'INTERNAL_ERROR', { cause: error })
+}

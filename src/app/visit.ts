@@ -1,0 +1,21 @@
+import type { Reading } from '../entry/reader.js'
+import type { Sender } from '../guard/limits.js'
+
+/** What this program knows of a request, besides what Fastify does. */
+export interface Visit {
+  startedAt: number
+  address: string
+  sender: Sender
+  tag: string | undefined
+  entries: number
+  errorCode: string
+  reading: Reading | undefined
+  /** Its entries were asked for at the limits. */
+  counted: boolean
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    visit: Visit
+  }
+}
