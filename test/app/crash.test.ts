@@ -11,7 +11,7 @@ import { type Running, startProgram, until } from '../oracle/program.js'
 import { folder } from '../outbox/folder.js'
 import { mountTmpfs } from '../outbox/full-disk.js'
 
-t.setTimeout(110_000)
+t.setTimeout(240_000)
 
 async function start(t: Test, { env = {}, cwd = t.testdir({}), options = {} as LogtrailOptions } = {}) {
   const logtrail = await startLogtrail(options)
@@ -146,33 +146,16 @@ t.test('Logtrail is down: 202 all the same, degraded, delivered after', async t 
   await until(async () => JSON.parse((await again.get('/readyz')).text).status === 'ok')
 })
 
-t.test('Logtrail accepts and never answers, or does not even read: timed out, tried again, delivered', async t => {
+t.test('Logtrail accepts and never answers: timed out, tried again, delivered', async t => {
   const { program, logtrail } = await start(t)
-  t.equal((await program.post('ada', entry({ metadata: { id: 'warm' } })))?.status, 202)
-  await logtrail.waitFor(({ ids }) => ids.has('warm'))
-  for (const [how, begin, end] of [
-    ['hangs', () => logtrail.faults.always({ kind: 'hang' }), () => logtrail.faults.clear()],
-    // New connections are accepted and never read from; those that stand are cut before, lest they are still read.
-    [
-      'is deaf',
-      async () => {
-        await logtrail.down()
-        logtrail.deaf(true)
-        await logtrail.up()
-      },
-      () => logtrail.deaf(false)
-    ]
-  ] as const) {
-    const before = await program.metric('upstream_requests_total', { status: 'error' })
-    await begin()
-    t.equal((await program.post('ada', entry({ metadata: { id: how } })))?.status, 202)
-    await until(async () => (await program.metric('upstream_requests_total', { status: 'error' })) >= before + 2)
-    t.ok(await isDegraded(program, 'upstream'), how)
-    t.notOk(logtrail.ids.has(how))
-    end()
-    await logtrail.waitFor(({ ids }) => ids.has(how), 60_000)
-    await until(async () => (await program.books()).waiting === 0)
-  }
+  logtrail.faults.always({ kind: 'hang' })
+  t.equal((await program.post('ada', entry({ metadata: { id: 'late' } })))?.status, 202)
+  await until(async () => (await program.metric('upstream_requests_total', { status: 'error' })) >= 2)
+  t.ok(await isDegraded(program, 'upstream'))
+  t.notOk(logtrail.ids.has('late'))
+  logtrail.faults.clear()
+  await logtrail.waitFor(({ ids }) => ids.has('late'), 60_000)
+  await until(async () => (await program.books()).waiting === 0)
 })
 
 t.test('half-open connections: the peer is gone and nobody was told', async t => {

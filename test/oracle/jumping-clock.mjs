@@ -1,4 +1,4 @@
-// Preloaded into the program (NODE_OPTIONS): at each SIGUSR2 its wall clock jumps by the next of CLOCK_JUMPS, in days. What
+// Preloaded into the program (NODE_OPTIONS): at each SIGCONT its wall clock jumps by the next of CLOCK_JUMPS, in days. What
 // runs by the monotonic clock (timers, performance.now) is left alone, as when somebody sets a machine's date.
 const DAY = 86_400_000
 const jumps = (process.env.CLOCK_JUMPS ?? '').split(',').map(Number)
@@ -16,7 +16,7 @@ globalThis.Date = class extends RealDate {
   }
 }
 
-process.on('SIGUSR2', () => {
+process.on('SIGCONT', () => {
   offset += (jumps.shift() ?? 0) * DAY
   process.stdout.write(`the clock jumped: ${new Date().toISOString()}\n`)
 })
