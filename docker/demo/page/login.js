@@ -25,7 +25,7 @@ function show({ user, users }) {
   byId('people').replaceChildren(...people)
   byId('who-note').textContent = user
     ? `Your session is a signed cookie, HttpOnly: it says ${user.id}, and no script of this page can read it.`
-    : 'Choose somebody to sign in as. Signed out you may press the buttons too: the proxy refuses, and the entry waits in this browser until somebody signs in.'
+    : 'Choose somebody to sign in as. Signed out you may press the buttons too: the proxy refuses, and the entry waits in this browser for its user.'
   byId('whoami').replaceChildren(
     user ? el('span', {}, `Signed in as ${user.name}`) : el('span', {}, 'Signed out'),
     user ? el('button', { type: 'button', onclick: () => change('DELETE') }, 'Sign out') : ''

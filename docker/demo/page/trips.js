@@ -68,7 +68,13 @@ export function begin(exchange) {
   const answered = panel('proxy', 'Answered by the proxy', el('p', { class: 'empty' }, 'Waiting…'))
   const arrived = panel('logtrail', 'Reached Logtrail', el('p', { class: 'empty' }, 'Waiting…'))
   const details = el('details', { open: true }, summary, el('div', { class: 'panels' }, sent, answered, arrived))
-  for (const trip of trips) trip.details.open = false
+  for (const trip of trips) {
+    trip.details.open = false
+    if (trip.waits && trip.entries.some(one => entries.some(entry => idOf(entry) === idOf(one)))) {
+      trip.waits = false
+      nothingArrived(trip, 'sent again later', 'Nothing. What it carried went with a newer request.')
+    }
+  }
   byId('nothing').hidden = true
   byId('trips').prepend(details)
   trips.unshift({ exchange, body, entries, details, badge, where, answered, arrived, stored: [] })
@@ -112,8 +118,9 @@ export function answer(exchange) {
       'Nothing, as intended. X-Session-Tag tells the client whose waiting entries may go.'
     )
   } else if (!good && isKept(exchange.request, answer.status)) {
-    const until = answer.status === 401 ? 'somebody signs in' : 'the next attempt'
-    nothingArrived(trip, 'waits here', `Not yet. It waits in this browser’s storage until ${until}.`)
+    const until = answer.status === 401 ? 'until its user is signed in' : 'to be sent again'
+    trip.waits = true
+    nothingArrived(trip, 'waits here', `Not yet. The client keeps it in this browser’s storage, ${until}.`)
   } else if (!good) {
     nothingArrived(trip, 'stayed out', 'Nothing. The proxy kept it away, and said why.')
   } else showArrived(trip)
