@@ -92,8 +92,8 @@ t.test('servers that are too old, silent, or no Redis at all', async t => {
   const server = createServer(socket => {
     socket.on('error', () => {})
     socket.on('data', chunk => {
-      for (const command of String(chunk).match(/\$\d+\r\n[A-Za-z]+\r\n/g) ?? []) {
-        const said = answer?.(command.split('\r\n')[1]!.toLowerCase())
+      for (const [, command] of String(chunk).matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g)) {
+        const said = answer?.(command!.toLowerCase())
         if (said !== undefined) socket.write(said)
       }
     })
@@ -107,7 +107,7 @@ t.test('servers that are too old, silent, or no Redis at all', async t => {
     const info = `redis_version:${version}\r\nrole:master\r\n`
     answer = command =>
       ({ ping: '+PONG\r\n', info: `$${info.length}\r\n${info}\r\n`, client: '+OK\r\n' })[command] ??
-      '-ERR unknown command\r\n'
+      `-ERR unknown command '${command}'\r\n`
     t.match(await redis(), version === '6.2.0' ? { status: 'ok' } : { status: 'failed', message: /too old/ }, version)
   }
   answer = undefined
