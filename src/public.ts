@@ -8,7 +8,13 @@ import { otherMethods } from './app/other-methods.js'
 import './app/visit.js'
 import { type ErrorCode, HttpError } from './errors.js'
 import { clientAddress, foldAddress } from './guard/address.js'
-import { ANSWER_HEADERS, answerClientError, CONNECTION_OPTIONS, guardConnections } from './guard/connections.js'
+import {
+  ANSWER_HEADERS,
+  answerClientError,
+  CONNECTION_OPTIONS,
+  guardConnections,
+  namesOneHost
+} from './guard/connections.js'
 import { createDrain, type Drain } from './guard/drain.js'
 import { type Limits, limitExceeded, type Sender } from './guard/limits.js'
 
@@ -151,7 +157,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     reply.raw.once('close', () => ended(request, reply))
     reply.header('x-request-id', request.id)
     for (const name in ANSWER_HEADERS) reply.header(name, ANSWER_HEADERS[name as keyof typeof ANSWER_HEADERS])
-    if (headers.host === undefined || invalid.has(raw.socket)) {
+    if (!namesOneHost(raw.rawHeaders) || invalid.has(raw.socket)) {
       // Node.js has read on already: what stands behind an invalid request in the same packet must not run either
       invalid.add(raw.socket)
       reply.header('connection', 'close')

@@ -32,6 +32,16 @@ export const CONNECTION_OPTIONS = {
   }
 } as const
 
+/** A request names the host it is for once (RFC 9112, 3.2: none or several are answered 400). */
+export function namesOneHost(rawHeaders: readonly string[]): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
+  }
+  return hosts === 1
+}
+
 /** Answers what never becomes a request for Fastify (RFC 9112, 2.2: no valid request is answered 400 and closed). */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {

@@ -1,6 +1,6 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { type ErrorCode, HttpError } from '../errors.js'
 import { CountStore } from './count-store.js'
 
@@ -98,9 +98,10 @@ export async function createLocalLimits(
     if (max === 0) return async () => null
     const keyGenerator = (request: FastifyRequest) => sender(request).addressKey
     const check = app.createRateLimit({ max, timeWindow: settings.window, keyGenerator })
-    return async (request: FastifyRequest): Promise<Standing | null> => {
-      const state = await check(request)
-      return state.isAllowed ? null : standing(max, state.remaining, state.ttl, state.isExceeded)
+    return async (request: FastifyRequest): Promise<Standing> => {
+      // it has no list of spared addresses: those are never asked about
+      const state = (await check(request)) as Exclude<Awaited<ReturnType<typeof check>>, { isAllowed: true }>
+      return standing(max, state.remaining, state.ttl, state.isExceeded)
     }
   }
 
@@ -123,14 +124,11 @@ export async function createLocalLimits(
           message: `The request holds ${entries} entries; at most ${max} can be sent at once.`
         })
       }
-      try {
-        const state = await limiter.consume(key, entries)
-        return standing(max, state.remainingPoints, state.msBeforeNext, false)
-      } catch (refusal) {
-        if (!(refusal instanceof RateLimiterRes)) throw refusal
-        const state = await limiter.reward(key, entries)
-        return standing(max, state.remainingPoints, refusal.msBeforeNext, true)
-      }
+      // refused, it rejects with the same state; in memory nothing else can go wrong
+      const state = await limiter.consume(key, entries).catch((refusal: RateLimiterRes) => refusal)
+      const exceeded = state.consumedPoints > max
+      const { remainingPoints } = exceeded ? await limiter.reward(key, entries) : state
+      return standing(max, remainingPoints, state.msBeforeNext, exceeded)
     }
   }
 

@@ -139,6 +139,14 @@ const CASES: Record<string, string> = {
     '',
     visible + second
   ].join('\r\n'),
+  'two Hosts': [...head, 'Host: 127.0.0.1', `Content-Length: ${visible.length}`, '', visible + second].join('\r\n'),
+  'two Hosts that differ': [
+    ...head,
+    'HOST: evil.example',
+    `Content-Length: ${visible.length}`,
+    '',
+    visible + second
+  ].join('\r\n'),
   'HTTP/0.9': `POST /logtrail/logs\r\n\r\n${second}`,
   'HTTP/2.0 in words': [head[0]!.replace('1.1', '2.0'), ...head.slice(1), 'Content-Length: 0', '', second].join('\r\n'),
   'a preface of HTTP/2': `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${second}`
@@ -160,6 +168,23 @@ t.test('two whole requests in one packet are two requests', async t => {
   const proxy = await startProxy(t)
   const first = [...head, `Content-Length: ${visible.length}`, '', visible].join('\r\n')
   t.same(statuses(await raw(proxy.url, first + second)), [201, 201])
+})
+
+t.test('what chunks may carry besides has an end', async t => {
+  const proxy = await startProxy(t)
+  const start = [...head, 'Transfer-Encoding: chunked', '', ''].join('\r\n')
+  const floods = {
+    'a chunk extension': `${start}1;${'x'.repeat(100_000)}\r\n{\r\n0\r\n\r\n`,
+    'a trailer': `${start}${chunked(visible).slice(0, -2)}X: ${'x'.repeat(100_000)}\r\n\r\n`,
+    'a size with zeros before it': `${start}${'0'.repeat(100_000)}1\r\n{\r\n0\r\n\r\n`
+  }
+  for (const [name, bytes] of Object.entries(floods)) {
+    t.match(statuses(await raw(proxy.url, bytes)).join(), /^(400|413|431)$/, name)
+  }
+  const trailer = `${start}${chunked(visible).slice(0, -2)}X-API-Key: mine\r\nCookie: session=x\r\n\r\n`
+  t.same(statuses(await raw(proxy.url, trailer)), [201], 'and trailers of a sensible length are not looked at')
+  t.notMatch(proxy.logtrail.requests[0]!.rawHeaders.join(), 'mine')
+  t.equal(proxy.logtrail.requests.length, 1)
 })
 
 t.test('headers beyond all measure are refused', async t => {
