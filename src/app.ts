@@ -96,7 +96,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   }
   const metrics = createMetrics({
     keys: () => keyring.state().map(({ info, state }) => ({ ...info, state })),
-    degraded: () => degradedChecks(source),
+    // not a check of /readyz: anybody who reaches the listener can send such a header
+    degraded: () => ({ ...degradedChecks(source), proxy_trust: history.clients().untrustedForwarding }),
     logsPerMonth: config.LOGTRAIL_LOGS_PER_MONTH,
     ...(config.DELIVERY === 'direct'
       ? {}
