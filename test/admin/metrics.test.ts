@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createMetrics, OUTCOMES } from '../../src/admin/metrics.js'
 import { entry, startProxy } from '../helper/proxy.js'
-import { scrape, valueOf } from './scrape.js'
+import { sampleOf, scrape } from './scrape.js'
 
 /** The interface's list, with its labels. */
 const NAMES: Record<string, string[]> = {
@@ -39,13 +39,13 @@ for (const delivery of ['direct', 'pooled', 'queued']) {
       own.filter(({ name }) => name.endsWith('_entries_total')).map(({ labels }) => labels.outcome),
       ['received', 'inherited', 'filtered', 'delivered', 'queued', 'rejected', 'dead_letter', 'trimmed', 'redacted']
     )
-    t.ok(valueOf(samples, 'process_cpu_user_seconds_total') > 0, 'and the usual ones of the process')
-    t.equal(valueOf(samples, 'logtrail_bff_plan_logs_per_month'), 500_000)
+    t.ok(sampleOf(samples, 'process_cpu_user_seconds_total') > 0, 'and the usual ones of the process')
+    t.equal(sampleOf(samples, 'logtrail_bff_plan_logs_per_month'), 500_000)
     t.match(
       own.filter(({ name }) => name === 'logtrail_bff_key_info').map(({ labels }) => labels),
       [{ environment: 'development', type: 'wo', fingerprint: /^[0-9a-f]{8}$/, state: 'accepted' }]
     )
-    t.equal(valueOf(samples, 'logtrail_bff_degraded', { check: 'key' }), 0)
+    t.equal(sampleOf(samples, 'logtrail_bff_degraded', { check: 'key' }), 0)
     const { headers, text } = await proxy.get('/metrics')
     t.match(headers.get('content-type'), /^text\/plain; version=0\.0\.4; charset=utf-8/)
     t.notOk(text.includes(proxy.logtrail.key.slice(-12)))
@@ -85,8 +85,8 @@ t.test('requests by route, status and error code', async t => {
     .filter(({ name }) => name === 'logtrail_bff_upstream_requests_total')
     .map(({ labels, value }) => `${labels.status} ${value}`)
   t.same(upstream.sort(), ['201 3', '500 1', 'error 1'])
-  t.equal(valueOf(samples, 'logtrail_bff_upstream_duration_seconds_count'), 5)
-  t.ok(valueOf(samples, 'logtrail_bff_upstream_duration_seconds_sum') > 0)
+  t.equal(sampleOf(samples, 'logtrail_bff_upstream_duration_seconds_count'), 5)
+  t.ok(sampleOf(samples, 'logtrail_bff_upstream_duration_seconds_sum') > 0)
 })
 
 t.test('gauges are read at the scrape', async t => {
@@ -109,11 +109,11 @@ t.test('gauges are read at the scrape', async t => {
   state = 'refused'
   bad = true
   const samples = await read()
-  t.equal(valueOf(samples, 'logtrail_bff_queue_entries'), 5)
-  t.equal(valueOf(samples, 'logtrail_bff_queue_bytes'), 50)
-  t.equal(valueOf(samples, 'logtrail_bff_queue_oldest_age_seconds'), 1.5)
-  t.equal(valueOf(samples, 'logtrail_bff_budget_remaining'), 3)
-  t.equal(valueOf(samples, 'logtrail_bff_degraded', { check: 'key' }), 1)
+  t.equal(sampleOf(samples, 'logtrail_bff_queue_entries'), 5)
+  t.equal(sampleOf(samples, 'logtrail_bff_queue_bytes'), 50)
+  t.equal(sampleOf(samples, 'logtrail_bff_queue_oldest_age_seconds'), 1.5)
+  t.equal(sampleOf(samples, 'logtrail_bff_budget_remaining'), 3)
+  t.equal(sampleOf(samples, 'logtrail_bff_degraded', { check: 'key' }), 1)
   t.same(
     samples.filter(({ name }) => name === 'logtrail_bff_key_info').map(({ labels }) => labels.state),
     ['refused'],

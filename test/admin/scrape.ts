@@ -17,7 +17,7 @@ export async function scrape(program: Pick<Program, 'get'>): Promise<Sample[]> {
 }
 
 /** The value of the one sample of this name with these labels; 0 where there is none. */
-export function valueOf(samples: Sample[], name: string, labels: Record<string, string> = {}): number {
+export function sampleOf(samples: Sample[], name: string, labels: Record<string, string> = {}): number {
   const found = samples.find(
     sample => sample.name === name && Object.entries(labels).every(([key, said]) => sample.labels[key] === said)
   )
@@ -27,8 +27,8 @@ export function valueOf(samples: Sample[], name: string, labels: Record<string, 
 /** Both sides of the books, read at one scrape. */
 export async function books(program: Pick<Program, 'get'>) {
   const samples = await scrape(program)
-  const of = (outcome: string) => valueOf(samples, 'logtrail_bff_entries_total', { outcome })
-  const waiting = valueOf(samples, 'logtrail_bff_queue_entries')
+  const of = (outcome: string) => sampleOf(samples, 'logtrail_bff_entries_total', { outcome })
+  const waiting = sampleOf(samples, 'logtrail_bff_queue_entries')
   return {
     received: of('received'),
     inherited: of('inherited'),

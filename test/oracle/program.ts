@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { books as readBooks, valueOf as sampleOf, scrape } from '../admin/scrape.js'
+import { books as readBooks, sampleOf, scrape } from '../admin/scrape.js'
 import { SECRET, sign } from '../helper/proxy.js'
 import { type Child, startChild } from '../main/child.js'
 
