@@ -13,7 +13,8 @@ import {
   answerClientError,
   CONNECTION_OPTIONS,
   guardConnections,
-  namesOneHost
+  namesOneHost,
+  onceOver
 } from './guard/connections.js'
 import { createDrain, type Drain } from './guard/drain.js'
 import { type Limits, limitExceeded, type Sender } from './guard/limits.js'
@@ -154,7 +155,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     drain.enter()
     open.add(reply)
     // not Fastify's onResponse, which is silent of a client that went away before its answer
-    reply.raw.once('close', () => ended(request, reply))
+    onceOver(reply.raw, raw.socket, () => ended(request, reply))
     reply.header('x-request-id', request.id)
     for (const name in ANSWER_HEADERS) reply.header(name, ANSWER_HEADERS[name as keyof typeof ANSWER_HEADERS])
     if (!namesOneHost(raw.rawHeaders) || invalid.has(raw.socket)) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { RequestListener, Server } from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { errorBody, HttpError } from '../errors.js'
 
@@ -31,6 +31,25 @@ export const CONNECTION_OPTIONS = {
     requireHostHeader: false
   }
 } as const
+
+/**
+ * Runs `over` once: when the answer is out, or can never be. Of an answer Node.js emits 'close' only when its turn has come:
+ * of requests sent one behind the other, whose client then goes away, all but the first would be in flight for ever.
+ */
+export function onceOver(response: ServerResponse, socket: Socket, over: () => void): void {
+  if (response.socket !== null) {
+    response.once('close', over)
+    return
+  }
+  const end = () => {
+    response.off('close', end)
+    socket.off('close', end)
+    over()
+  }
+  response.on('close', end)
+  // as many as a client likes to send before it reads
+  socket.setMaxListeners(0).on('close', end)
+}
 
 /** A request names the host it is for once (RFC 9112, 3.2: none or several are answered 400). */
 export function namesOneHost(rawHeaders: readonly string[]): boolean {

@@ -224,3 +224,32 @@ t.test('a socket that is gone is not written to', async t => {
   const received = await raw(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'GARBAGE\r\n\r\n')
   t.equal(received, '')
 })
+
+t.test('requests one behind the other, whose client goes away: none stays in flight', async t => {
+  const proxy = await startProxy(t, { logtrail: { latencyMs: 300 }, env: { RATE_LIMIT_MAX: '0' } })
+  const warned: Error[] = []
+  const onWarning = (warning: Error) => void warned.push(warning)
+  process.on('warning', onWarning)
+  t.teardown(() => void process.off('warning', onWarning))
+  const body = JSON.stringify(entry())
+  const request = `POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nSec-Fetch-Site: same-origin\r\nCookie: session=${sign()}\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+  t.same(statuses(await raw(proxy.url, request.repeat(5))), [201, 201, 201, 201, 201])
+  for (const go of ['resetAndDestroy', 'destroy', 'end'] as const) {
+    const socket = open(proxy.url)
+    socket.on('error', () => {})
+    socket.write(request.repeat(30))
+    let status = await proxy.get('/status')
+    while (status.body.inFlight < 30) status = await proxy.get('/status')
+    socket[go]()
+    while (status.body.inFlight > 0) status = await proxy.get('/status')
+    t.equal(status.body.inFlight, 0, go)
+  }
+  const { text } = await proxy.get('/metrics')
+  const counted = [...text.matchAll(/^logtrail_bff_requests_total\{route="\/logs".*\} (\d+)$/gm)]
+  t.equal(
+    counted.reduce((sum, [, count]) => sum + Number(count), 0),
+    95,
+    'and each is counted once'
+  )
+  t.same(warned, [])
+})
