@@ -34,6 +34,7 @@ import { type Limits, limitExceeded, type Sender } from './guard/limits.js'
  * 10. delivery takes them
  */
 export interface PublicOptions extends IngestOptions {
+  /** Without a slash at its end; the empty one for routes at the root. */
   prefix: string
   trustProxy: readonly string[] | undefined
   /** Addresses that the address limit spares. */
@@ -74,8 +75,7 @@ export interface PublicListener {
 
 export async function createPublicListener(options: PublicOptions): Promise<PublicListener> {
   const { prefix, metrics } = options
-  const base = prefix === '/' ? '' : prefix
-  const routes = { logs: `${base}/logs`, bulk: `${base}/logs/bulk`, client: `${base}/client.js` }
+  const routes = { logs: `${prefix}/logs`, bulk: `${prefix}/logs/bulk`, client: `${prefix}/client.js` }
   const labels = new Map([
     [routes.logs, '/logs'],
     [routes.bulk, '/logs/bulk'],
@@ -201,7 +201,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   }
 
   const ingest = { ...options, limits, bulkUrl: routes.bulk }
-  await app.register(scope => registerIngest(scope, ingest), { prefix: base })
+  await app.register(scope => registerIngest(scope, ingest), { prefix })
   return {
     app,
     drain,

@@ -61,11 +61,9 @@ export async function registerIngest(
   app.addHook('onRequest', (request, reply, done) => {
     const verdict = checkOrigin(request.headers, request.host)
     const byHeader = verdict === 'authorization'
-    const count = (session: Session | null): void | Promise<void> => {
+    const count = (session: Session | null): void => {
       admit(request, reply, session, byHeader)
-      const standing = limits.request(request.visit.sender)
-      if (standing instanceof Promise) return standing.then(state => checkLimit(request, reply, state))
-      checkLimit(request, reply, standing)
+      checkLimit(request, reply, limits.request(request.visit.sender))
     }
     try {
       if (
@@ -75,9 +73,12 @@ export async function registerIngest(
         throw new HttpError('ORIGIN_FORBIDDEN')
       }
       const found = sessions.identify(request.headers)
-      const counted = found instanceof Promise ? found.then(count) : count(found)
-      if (counted instanceof Promise) counted.then(() => done(), done)
-      else done()
+      if (found instanceof Promise) {
+        found.then(count).then(() => done(), done)
+        return
+      }
+      count(found)
+      done()
     } catch (error) {
       done(error as Error)
     }

@@ -44,8 +44,8 @@ export interface Sender {
 export interface Limits {
   /** Counts one request of the sender's address; null where that limit is off. */
   address(request: FastifyRequest, sender: Sender): Promise<Standing | null>
-  /** Counts one request of the user, or of the address where there is no session. Without a promise where it can be. */
-  request(sender: Sender): Standing | null | Promise<Standing | null>
+  /** Counts one request of the user, or of the address where there is no session. Without a promise. */
+  request(sender: Sender): Standing | null
   /**
    * Counts `entries` of the sender, all or none: a refused request takes nothing of what is left.
    * @throws HttpError `VALIDATION_BULK_LIMIT_EXCEEDED` for more than a whole window allows: waiting would never help
