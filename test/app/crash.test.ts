@@ -31,7 +31,7 @@ async function refusesToStart(t: Test, QUEUE_PATH: string, why: RegExp): Promise
     PORT: '0',
     ADMIN_PORT: '0',
     DELIVERY: 'queued',
-    LOGTRAIL_API_KEY: 'lt_development_wo_q7Kp2mX9vB4nR8sT1wZ5',
+    LOGTRAIL_API_KEY: 'lt_development_wo_T3stOnlyNeverIssued41',
     LOGTRAIL_URL: 'http://127.0.0.1:9/',
     LOGTRAIL_PLAN: 'free',
     SESSION_MODE: 'none',

@@ -28,7 +28,7 @@ for (const [use, env] of Object.entries(USES)) {
         PATH: process.env.PATH ?? '',
         PORT: '0',
         ADMIN_PORT: '0',
-        LOGTRAIL_API_KEY: 'lt_development_wo_Zq8Lm2Rx7Vn4Kc',
+        LOGTRAIL_API_KEY: 'lt_development_wo_T3stOnlyNeverIssued42',
         LOGTRAIL_URL: 'http://127.0.0.1:1',
         LOGTRAIL_PLAN: 'free',
         REDIS_URL: 'redis://127.0.0.1:1',
