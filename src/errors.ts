@@ -1,7 +1,7 @@
 /**
  * The one table of everything this program refuses or fails with: each code's HTTP status and its sentence for the
  * browser. Codes are Logtrail's own where it has one for the case (its page "Errors"), else named in the same manner.
- * Errors are made here, thrown anywhere, and turned into an answer in `app.ts` alone.
+ * Errors are made here, thrown anywhere, and turned into an answer in `app/error-answer.ts` alone.
  */
 const TABLE = {
   VALIDATION_EMPTY_BODY: [400, 'The request has no body.'],
