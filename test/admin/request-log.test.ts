@@ -101,5 +101,5 @@ t.test('a line tells the request and not the user', async t => {
     error_code: 'SESSION_MISSING'
   })
   t.match(lines[2], { ...common, route: 'other', method: 'GET', status: 404, error_code: 'ROUTE_NOT_FOUND' })
-  t.notMatch(proxy.lines.join(''), /ada|private|secret.address/)
+  t.notMatch(proxy.lines.join(''), /ada-lovelace|user=ada|private|secret.address/)
 })
