@@ -9,7 +9,7 @@ import { consult } from './oracle/oracle.js'
 const seconds = Number(process.env.ORACLE_SECONDS ?? 25)
 const seed = Number(process.env.ORACLE_SEED ?? Date.now() % 1_000_000)
 
-t.setTimeout((seconds + 180) * 1000)
+t.setTimeout((seconds + 400) * 1000)
 
 t.test(`nothing acknowledged is lost, over faults and SIGKILLs (ORACLE_SEED=${seed})`, async t => {
   const path = await mkdtemp(join(tmpdir(), 'oracle-'))

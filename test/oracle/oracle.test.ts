@@ -16,7 +16,7 @@ import { createProgramTarget } from './program-target.js'
 const seconds = Number(process.env.ORACLE_SECONDS ?? 30)
 const seed = Number(process.env.ORACLE_SEED ?? Date.now() % 1_000_000)
 
-t.setTimeout((seconds + 300) * 1000)
+t.setTimeout((seconds + 400) * 1000)
 
 t.test(`nothing answered 202 is lost, over faults and SIGKILLs (ORACLE_SEED=${seed})`, async t => {
   const cwd = await mkdtemp(join(tmpdir(), 'oracle-'))

@@ -75,7 +75,7 @@ const isBad = (id: string) => id.endsWith('!')
  * that was acknowledged must be at the stand-in or be a dead letter.
  */
 export async function consult(target: Target, options: OracleOptions): Promise<Findings> {
-  const { seed, seconds, kills, users = 30, faults = 0.25, bad = 0.01, patience = 90 } = options
+  const { seed, seconds, kills, users = 30, faults = 0.25, bad = 0.01, patience = 300 } = options
   const random = createRandom(seed)
   const keys = [makeKey(), makeKey()]
   const logtrail = await startLogtrail({
