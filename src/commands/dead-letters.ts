@@ -2,7 +2,7 @@ import { loadPart } from '../config.js'
 import { openDeadLetters } from '../outbox/open-dead-letters.js'
 import type { DeadLetter, DeadLetters } from '../outbox/outbox.js'
 import { openRedisDeadLetters } from '../outbox/redis/open-dead-letters.js'
-import { type Io, UsageError } from './io.js'
+import { type Io, printable, UsageError } from './io.js'
 
 export interface DeadLetterFlags {
   all?: boolean
@@ -80,8 +80,3 @@ function describe({ id, buriedAt, receivedAt, reason, user, body }: DeadLetter):
 }
 
 const time = (ms: number) => new Date(ms).toISOString()
-
-/** Entries come from browsers and reasons from the network: neither may steer the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, one => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}

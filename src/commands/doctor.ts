@@ -10,7 +10,7 @@ import { checkLogtrail } from './doctor/logtrail.js'
 import { checkQueue } from './doctor/queue.js'
 import { checkRedis } from './doctor/redis.js'
 import { askRunning, judgeProxyTrust } from './doctor/running.js'
-import type { Io } from './io.js'
+import { type Io, printable } from './io.js'
 
 export interface DoctorFlags {
   json?: boolean
@@ -162,9 +162,4 @@ function decoded(text: string): string {
   } catch {
     return text
   }
-}
-
-/** Entries come from browsers and answers from the network: neither may steer the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, one => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -8,3 +8,8 @@ export interface Io {
 
 /** The command line asks for something that there is not. */
 export class UsageError extends Error {}
+
+/** Entries come from browsers and reasons from the network: neither may steer the terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, one => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

@@ -154,7 +154,7 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
       return (own?.exceeded ? own : undefined) ?? known(keysOf(sender)[0], settings.address) ?? own
     },
     request(sender) {
-      const own = local.request(sender) as Standing | null
+      const own = local.request(sender)
       return (own?.exceeded ? own : undefined) ?? known(keysOf(sender)[1], maximaOf(sender)[1]) ?? own
     },
     async entries(sender, entries) {
