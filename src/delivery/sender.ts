@@ -63,8 +63,7 @@ export function createSender(options: SenderOptions): Sender {
     if (!started || ended || claiming) return
     clock.clearTimeout(timer)
     for (;;) {
-      const most = health.probing() || !budget.proven() ? 1 : concurrency
-      if (underWay.size >= most) return
+      if (underWay.size >= most()) return
       const wait = sendNext()
       if (wait === 0) continue
       if (wait < Number.POSITIVE_INFINITY) timer = clock.setTimeout(pump, Math.min(Math.ceil(wait), LONGEST_TIMER))
@@ -74,9 +73,17 @@ export function createSender(options: SenderOptions): Sender {
     }
   }
 
+  function shutFor(): number {
+    return Math.max(budget.wait(), health.wait())
+  }
+
+  function most(): number {
+    return health.probing() || !budget.proven() ? 1 : concurrency
+  }
+
   /** @returns milliseconds until something can be sent; 0 where something was, or where it is worth trying again */
   function sendNext(): number {
-    const closed = Math.max(budget.wait(), health.wait())
+    const closed = shutFor()
     const rested = resting.next()
     const restFor = rested === undefined ? Number.POSITIVE_INFINITY : Math.max(closed, rested.due - clock.now())
     if (rested !== undefined && restFor <= 0) {
@@ -103,7 +110,8 @@ export function createSender(options: SenderOptions): Sender {
 
   function arrived(claimed: Claimed[]): void {
     claiming = false
-    if (ended) release(claimed.map(idOf))
+    // What an answer has changed while the store was read: there may be no token left, or a pause.
+    if (ended || shutFor() > 0 || underWay.size >= most()) release(claimed.map(idOf))
     else take(claimed)
     pump()
   }
@@ -130,10 +138,9 @@ export function createSender(options: SenderOptions): Sender {
     underWay.add(batch)
     client
       .post(single ? 'logs' : 'bulk', body, { requestId: requestId(), signal: giveUp.signal })
-      .then(
-        answer => back(batch, reception.answered(batch, ticket, body.length, answer)),
-        error => back(batch, ended ? 'put back' : reception.failed(batch, ticket, error))
-      )
+      .then(answer => reception.answered(batch, ticket, body.length, answer))
+      .catch((error): Next => (ended ? 'put back' : reception.failed(batch, ticket, error)))
+      .then(next => back(batch, next))
       .catch(onFault)
   }
 
@@ -143,7 +150,7 @@ export function createSender(options: SenderOptions): Sender {
     if (ended) return
     if (next === 'settled') resting.succeeded()
     const { waiting, claimed } = outbox.stats()
-    const kept = next === 'failed' && resting.failed(batch, health, waiting > claimed)
+    const kept = next === 'failed' && !batch.done && resting.failed(batch, health, waiting > claimed)
     if (!kept && !batch.done) {
       // One as it was claimed is mixed anew; one that was split keeps what was found out.
       if (batch.whole) release(batch.ids())

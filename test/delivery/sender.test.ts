@@ -543,3 +543,21 @@ t.test('an error of our own is a fault like others', async t => {
   await clock.advance(2000)
   t.equal(delivered(), 1)
 })
+
+t.test('an error of our own while an answer is read stops nothing', async t => {
+  let mistakes = 1
+  const { upstream, append, start, clock, faults, sender } = createRig({
+    concurrency: 1,
+    onDelivered() {
+      if (mistakes-- > 0) throw new TypeError('a mistake')
+    }
+  })
+  await start()
+  await append('a')
+  await clock.advance(1000)
+  t.match(faults[0], { cause: { message: 'a mistake' } })
+  await append('b')
+  await clock.advance(2000)
+  t.strictSame(upstream.ids(), ['a-0', 'b-0'], 'what was settled before it is not sent again')
+  t.equal(sender.requestsUnderWay(), 0)
+})
