@@ -1,4 +1,3 @@
-import { BlockList, isIPv6 } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
 import type { DestinationStream } from 'pino'
@@ -6,22 +5,24 @@ import { createHistory } from './admin/history.js'
 import { createAdminListener } from './admin/listener.js'
 import { createLogger } from './admin/logger.js'
 import { createMetrics } from './admin/metrics.js'
-import { createMonitor } from './admin/monitor.js'
-import { degradedChecks, type Phase, type ReadinessSource } from './admin/readiness.js'
+import { degradedChecks, type Phase } from './admin/readiness.js'
 import { createRequestLog } from './admin/request-log.js'
 import { createStatus } from './admin/status.js'
+import { createChecks } from './app/checks.js'
 import { createClientRoute } from './app/client.js'
 import { createLine, deliverBy, deliverDirect, type Line, queueReading } from './app/delivery.js'
+import { drainListener, LAST_WORDS_MS } from './app/drain-listener.js'
 import { createLimits } from './app/limits.js'
 import { limitsInForce } from './app/limits-in-force.js'
 import { observeLimit } from './app/observed-client.js'
-import { closeRedis, connectRedis, redisCheck } from './app/redis.js'
+import { closeRedis, connectRedis } from './app/redis.js'
 import { keyPolicyOf, rulesOf } from './app/rules.js'
 import { createSessions } from './app/sessions.js'
 import { createUpstreamCheck } from './app/upstream.js'
 import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
 import { createReader } from './entry/reader.js'
+import { createAddressList } from './guard/address-list.js'
 import { createLogtrailClient } from './logtrail/client.js'
 import { watchKeyFile } from './logtrail/key-file.js'
 import { createKeyring } from './logtrail/keyring.js'
@@ -50,10 +51,6 @@ export interface StartOptions {
 }
 
 const USER_AGENT = `logtrail-bff/${VERSION}`
-/** Of the time to drain, the last part is kept for answering 503 to whoever still waits. */
-const LAST_WORDS_MS = 500
-/** How often a body that is still on its way is looked for at the end. */
-const LOOK_MS = 20
 
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   const keyring = createKeyring(config.LOGTRAIL_API_KEY)
@@ -67,37 +64,20 @@ export async function startServer(config: Config, options: StartOptions = {}): P
 
   const sessions = await createSessions(config, USER_AGENT, log)
   const shared = config.REDIS_URL ? await connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
-  const monitor = createMonitor({ session: () => sessions.check() })
   let line: Line | undefined
   const upstream = createUpstreamCheck()
-  const source: ReadinessSource = {
+  const checks = createChecks({
     phase: () => phase,
-    checks: {
-      key: () => {
-        const usable = keyring.state().some(key => key.state !== 'refused')
-        return { ok: usable, message: usable ? 'no key is refused by Logtrail' : 'Logtrail refuses the API key' }
-      },
-      session: () => monitor.last('session'),
-      ...(shared ? { redis: () => redisCheck(shared) } : {}),
-      ...(config.DELIVERY === 'direct'
-        ? { upstream: upstream.check }
-        : {
-            upstream: () => {
-              const fault = line?.delivery.fault()
-              return fault ? { ok: false, message: fault.message } : { ok: true, message: 'Logtrail takes entries' }
-            },
-            queue: () => {
-              const stats = line?.outbox.stats()
-              return { ok: stats?.writable ?? false, message: stats?.fault ?? `${stats?.waiting ?? 0} entries wait` }
-            }
-          })
-    },
-    writable: () => line === undefined || line.outbox.stats().writable
-  }
+    keyring,
+    sessions,
+    redis: shared,
+    upstream: config.DELIVERY === 'direct' ? upstream.check : undefined,
+    line: () => line
+  })
   const metrics = createMetrics({
     keys: () => keyring.state().map(({ info, state }) => ({ ...info, state })),
     // not a check of /readyz: anybody who reaches the listener can send such a header
-    degraded: () => ({ ...degradedChecks(source), proxy_trust: history.clients().untrustedForwarding }),
+    degraded: () => ({ ...degradedChecks(checks), proxy_trust: history.clients().untrustedForwarding }),
     logsPerMonth: config.LOGTRAIL_LOGS_PER_MONTH,
     ...(config.DELIVERY === 'direct'
       ? {}
@@ -165,7 +145,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   })
   const clientRoute = createClientRoute()
   if (!clientRoute) log.warn('client.js is not built, and not served: run `npm run build`')
-  const { app, drain, isReading, giveUp } = await createPublicListener({
+  const listener = await createPublicListener({
     log,
     prefix: config.ROUTE_PREFIX,
     bodyLimit: config.BODY_LIMIT,
@@ -205,17 +185,17 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       ? undefined
       : await createAdminListener({
           metrics,
-          readiness: source,
+          readiness: checks,
           history,
           report: createStatus({
             version: VERSION,
             delivery: config.DELIVERY,
-            readiness: source,
+            readiness: checks,
             history,
             limits: limitsInForce(config),
             keys: () => keyring.state().map(({ info, state }) => ({ ...info, state })),
             books: metrics.books,
-            inFlight: () => drain.inFlight(),
+            inFlight: () => listener.drain.inFlight(),
             limitTold: () => limitTold,
             ...(line
               ? {
@@ -233,18 +213,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
     phase = 'stopping'
-    const end = performance.now() + config.SHUTDOWN_TIMEOUT - LAST_WORDS_MS
-    const left = () => Math.max(0, end - performance.now())
-    // delivery that is ending takes nothing more: first comes what was on its way when the signal came
-    while (isReading() && left() > 0) await setTimeout(LOOK_MS)
-    await Promise.all([drain.idle(left()), line?.delivery.stop(left())])
-    giveUp()
-    app.server.closeIdleConnections()
-    await drain.idle(LAST_WORDS_MS)
-    app.server.closeAllConnections()
-    await app.close()
+    await drainListener(listener, line?.delivery, config.SHUTDOWN_TIMEOUT)
     await admin?.close()
-    monitor.stop()
+    checks.stop()
     await keyFile?.close()
     keyring.close()
     await sessions.close()
@@ -255,7 +226,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
 
   try {
     const adminUrl = await admin?.listen({ host: config.ADMIN_HOST, port: config.ADMIN_PORT })
-    const publicUrl = await app.listen({ host: config.HOST, port: config.PORT })
+    const publicUrl = await listener.app.listen({ host: config.HOST, port: config.PORT })
     phase = 'serving'
     return {
       publicUrl,
@@ -270,18 +241,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     await close()
     throw error
   }
-}
-
-function createAddressList(entries: readonly string[]): (address: string) => boolean {
-  if (entries.length === 0) return () => false
-  const list = new BlockList()
-  for (const entry of entries) {
-    const [address, bits] = entry.split('/') as [string, string | undefined]
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(bits), family)
-  }
-  return address => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }
 
 function once<A extends unknown[]>(run: (...args: A) => void): (...args: A) => void {

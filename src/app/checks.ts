@@ -1,0 +1,54 @@
+import type { Redis } from 'ioredis'
+import { createMonitor } from '../admin/monitor.js'
+import type { CheckResult, Phase, ReadinessSource } from '../admin/readiness.js'
+import type { Keyring } from '../logtrail/keyring.js'
+import type { SessionSource } from '../session/session.js'
+import type { Line } from './delivery.js'
+import { redisCheck } from './redis.js'
+
+export interface ChecksOptions {
+  phase: () => Phase
+  keyring: Keyring
+  sessions: SessionSource
+  redis: Redis | undefined
+  /** Of direct mode, which has no line; else what the line says. */
+  upstream: (() => CheckResult) | undefined
+  /** Made only after the checks, which `/readyz` answers from the first moment on. */
+  line: () => Line | undefined
+}
+
+export interface Checks extends ReadinessSource {
+  stop(): void
+}
+
+/** What `/readyz` tells of: every part that this program rests on, by name. */
+export function createChecks({ phase, keyring, sessions, redis, upstream, line }: ChecksOptions): Checks {
+  const monitor = createMonitor({ session: () => sessions.check() })
+  return {
+    phase,
+    checks: {
+      key() {
+        const usable = keyring.state().some(key => key.state !== 'refused')
+        return { ok: usable, message: usable ? 'no key is refused by Logtrail' : 'Logtrail refuses the API key' }
+      },
+      session: () => monitor.last('session'),
+      ...(redis ? { redis: () => redisCheck(redis) } : {}),
+      ...(upstream ? { upstream } : checksOfLine(line))
+    },
+    writable: () => line()?.outbox.stats().writable ?? true,
+    stop: () => monitor.stop()
+  }
+}
+
+function checksOfLine(line: () => Line | undefined): Record<'upstream' | 'queue', () => CheckResult> {
+  return {
+    upstream() {
+      const fault = line()?.delivery.fault()
+      return fault ? { ok: false, message: fault.message } : { ok: true, message: 'Logtrail takes entries' }
+    },
+    queue() {
+      const stats = line()?.outbox.stats()
+      return { ok: stats?.writable ?? false, message: stats?.fault ?? `${stats?.waiting ?? 0} entries wait` }
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { setTimeout } from 'node:timers/promises'
+import type { Delivery } from '../delivery/delivery.js'
+import type { PublicListener } from '../public.js'
+
+/** Of the time to drain, the last part is kept for answering 503 to whoever still waits. */
+export const LAST_WORDS_MS = 500
+/** How often a body that is still on its way is looked for at the end. */
+const LOOK_MS = 20
+
+/**
+ * Finishes what is in flight within `timeoutMs`, answers 503 to whoever still waits, and closes the listener. It must
+ * refuse new work already.
+ */
+export async function drainListener(
+  { app, drain, isReading, giveUp }: PublicListener,
+  delivery: Delivery | undefined,
+  timeoutMs: number
+): Promise<void> {
+  const end = performance.now() + timeoutMs - LAST_WORDS_MS
+  const left = () => Math.max(0, end - performance.now())
+  // delivery that is ending takes nothing more: first comes what was on its way when the signal came
+  while (isReading() && left() > 0) await setTimeout(LOOK_MS)
+  await Promise.all([drain.idle(left()), delivery?.stop(left())])
+  giveUp()
+  app.server.closeIdleConnections()
+  await drain.idle(LAST_WORDS_MS)
+  app.server.closeAllConnections()
+  await app.close()
+}
