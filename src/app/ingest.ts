@@ -9,6 +9,8 @@ import { createOriginCheck } from '../guard/origin.js'
 import type { Session, SessionSource } from '../session/session.js'
 import './visit.js'
 
+const NOT_THEIRS = "The session is another user's than X-Session-Tag names."
+
 export interface IngestOptions {
   log: FastifyBaseLogger
   bodyLimit: number
@@ -36,14 +38,17 @@ export async function registerIngest(
 
   const admit = (request: FastifyRequest, reply: FastifyReply, session: Session | null, byHeader: boolean): void => {
     if (byHeader && session?.via !== 'authorization') throw new HttpError('ORIGIN_FORBIDDEN')
+    // the client's own precondition, as If-Match is: whose entries these are (README, "X-Session-Tag")
+    const meant = request.headers['x-session-tag']
     if (session === null) {
-      if (!options.anonymous) throw new HttpError('SESSION_MISSING')
+      if (!options.anonymous || meant !== undefined) throw new HttpError('SESSION_MISSING')
       return
     }
     const tag = options.tag(session.userId)
     request.visit.sender.userId = session.userId
     request.visit.tag = tag
     reply.header('x-session-tag', tag)
+    if (meant !== undefined && meant !== tag) throw new HttpError('SESSION_INVALID', { message: NOT_THEIRS })
   }
 
   const checkLimit = (request: FastifyRequest, reply: FastifyReply, standing: Standing | null): void => {

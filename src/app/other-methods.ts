@@ -6,7 +6,7 @@ export function otherMethods(app: FastifyInstance, path: string, method: string)
   const preflight = (_request: FastifyRequest, reply: FastifyReply): void => {
     if (reply.getHeader('access-control-allow-origin') !== undefined) {
       reply.header('access-control-allow-methods', method)
-      reply.header('access-control-allow-headers', 'Content-Type, Authorization, Idempotency-Key')
+      reply.header('access-control-allow-headers', 'Content-Type, Authorization, Idempotency-Key, X-Session-Tag')
       reply.header('access-control-max-age', '600')
     }
     reply.code(204).send()

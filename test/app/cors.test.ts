@@ -100,7 +100,7 @@ t.test('preflights are answered 204, whatever they ask for', async t => {
         ...PAGE,
         'content-type': undefined,
         'access-control-request-method': 'POST',
-        'access-control-request-headers': 'content-type,authorization,idempotency-key',
+        'access-control-request-headers': 'content-type,authorization,idempotency-key,x-session-tag',
         'access-control-request-private-network': 'true'
       }
     })
@@ -110,7 +110,8 @@ t.test('preflights are answered 204, whatever they ask for', async t => {
     t.same(answer.headers.get('access-control-allow-headers')?.toLowerCase().split(', '), [
       'content-type',
       'authorization',
-      'idempotency-key'
+      'idempotency-key',
+      'x-session-tag'
     ])
     t.match(answer.headers.get('access-control-max-age'), /^\d+$/)
     t.equal(answer.headers.get('access-control-allow-private-network'), null)

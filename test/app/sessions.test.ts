@@ -82,6 +82,37 @@ t.test('X-Session-Tag tells users apart, and not who they are', async t => {
   t.equal((await proxy.post('{')).headers.get('x-session-tag'), ada, 'on errors too')
 })
 
+t.test('X-Session-Tag in a request: taken only for that user', async t => {
+  for (const DELIVERY of ['direct', 'pooled']) {
+    const proxy = await startProxy(t, { env: { ANONYMOUS: 'allow', RATE_LIMIT_MAX: '3', DELIVERY } })
+    const tag = (await proxy.post(entry(), { user: 'ada' })).headers.get('x-session-tag')!
+    const mean = (tag: string, user: string | null, body: unknown = entry()) =>
+      proxy.post(body, { user, headers: { 'x-session-tag': tag } })
+    t.equal((await mean(tag, 'ada')).status, 201)
+    const refused = [await mean(tag, 'grace'), await mean('', 'grace'), await mean(`${tag}, ${tag}`, 'grace')]
+    for (const answer of refused) isError(t, answer, 401, 'SESSION_INVALID')
+    const hers = (await proxy.post(entry(), { user: 'grace' })).headers.get('x-session-tag')
+    t.same(
+      refused.map(({ headers }) => headers.get('x-session-tag')),
+      [hers, hers, hers],
+      'the answer tells whose session it is'
+    )
+    t.notMatch(refused[0]!.text, tag)
+    isError(t, await mean(tag, null), 401, 'SESSION_MISSING', 'nor do they become anonymous')
+    isError(t, await mean(tag, 'grace', '{'), 401, 'SESSION_INVALID', 'before the body is read')
+    t.equal((await mean(hers!, 'grace')).status, 201)
+    t.equal((await mean(hers!, 'grace')).status, 201, "a refusal is not counted by the user's limit")
+    t.same(
+      proxy.logtrail.entries().map(({ actor }) => (actor as { id: string }).id),
+      ['ada', 'ada', 'grace', 'grace', 'grace']
+    )
+    t.ok(
+      proxy.logtrail.requests.every(({ rawHeaders }) => !rawHeaders.join().toLowerCase().includes('x-session-tag')),
+      'Logtrail does not see it'
+    )
+  }
+})
+
 t.test('without a session a claimed actor is removed', async t => {
   const proxy = await startProxy(t, { env: { ANONYMOUS: 'allow' } })
   const answer = await proxy.post(entry({ actor: { id: 'ada' } }), { user: null })
