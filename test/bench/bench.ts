@@ -2,6 +2,7 @@ import { compare, printRows, type Scenario } from './compare.js'
 import { BULK, bare, express, floor, haproxy, nginx, ours, SINGLE, stack } from './contenders.js'
 import { benchEntries } from './entry.bench.js'
 import { measurePlan, type PlanRow, printPlans } from './plans.js'
+import { benchSessions } from './sessions.js'
 import { compareStarts, printStarts } from './start.js'
 import { measureWaiting, printWaiting } from './waiting.js'
 
@@ -53,6 +54,7 @@ const scenarios: Record<string, { title: string } & Scenario> = {
 
 /** What is measured otherwise than by a comparison under load. */
 const others: Record<string, () => Promise<void>> = {
+  sessions: () => benchSessions({ rounds, seconds }),
   start: async () => printStarts(await compareStarts([ours('direct'), ours('pooled'), ours('queued'), bare])),
   waiting: async () => printWaiting(await measureWaiting()),
   async plans() {

@@ -49,7 +49,7 @@ export async function compare(scenario: Scenario): Promise<Row[]> {
           port,
           path,
           body,
-          headers: HEADERS,
+          headers: contender.headers ?? HEADERS,
           connections,
           seconds: round === 0 ? 2 : seconds
         })

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { fill, freePort, installed, peer, type Running, start, TESTED_CPU } from './machine.js'
 
 export const KEY = 'lt_development_wo_0123456789abcdefBENCH'
-const SECRET = 'a-secret-for-benchmarks-of-more-than-32-bytes'
+export const SECRET = 'a-secret-for-benchmarks-of-more-than-32-bytes'
 
 /** A session that every contender which checks one accepts. */
 export const TOKEN = (() => {
@@ -47,6 +47,8 @@ export const BULK = JSON.stringify(Array.from({ length: 50 }, () => ENTRY))
 
 export interface Contender {
   name: string
+  /** What its browser sends; {@link HEADERS} where nothing is said. */
+  headers?: Record<string, string>
   /** Undefined: the program it needs is not on this machine. */
   start: ((upstream: number) => Promise<Running>) | undefined
 }

@@ -34,12 +34,13 @@ export interface Running {
   port: number
 }
 
-/** Starts a command on one processor and waits until its port answers. */
+/** Starts a command on one processor and waits until its port answers what it is `asked`, by HTTP where nothing is said. */
 export async function start(
   cpu: number,
   command: string[],
   port: number,
-  env: Record<string, string> = {}
+  env: Record<string, string> = {},
+  asked: (port: number) => Promise<unknown> = port => fetch(`http://127.0.0.1:${port}/`)
 ): Promise<Running> {
   const child = spawn('taskset', ['-c', String(cpu), ...command], {
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), ...env },
@@ -52,7 +53,7 @@ export async function start(
   for (let tries = 0; tries < 200; tries++) {
     if (child.exitCode !== null) break
     try {
-      await fetch(`http://127.0.0.1:${port}/`)
+      await asked(port)
       return { process: child, port }
     } catch {
       await new Promise(resolve => setTimeout(resolve, 50))
