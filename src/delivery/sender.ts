@@ -33,6 +33,7 @@ export function createSender(options: SenderOptions): Sender {
   const settlement = createSettlement({ ...options, freed: () => freed() })
   const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
   const underWay = new Set<Batch>()
+  const forfeited = new WeakSet<Batch>()
   const giveUp = new AbortController()
   // Each request under way listens; Node.js would warn of a leak.
   setMaxListeners(0, giveUp.signal)
@@ -43,6 +44,7 @@ export function createSender(options: SenderOptions): Sender {
   let timer: unknown
   let told: Degraded | null = null
   let offAppend = () => {}
+  let offLost: (() => void) | undefined
   /** Set by `stop`. */
   let stopping: Promise<void> | undefined
   let stopped = () => {}
@@ -87,8 +89,12 @@ export function createSender(options: SenderOptions): Sender {
     const rested = resting.next()
     const restFor = rested === undefined ? Number.POSITIVE_INFINITY : Math.max(closed, rested.due - clock.now())
     if (rested !== undefined && restFor <= 0) {
-      resting.remove(rested)
-      send(rested)
+      // Asked even so: a process that stood still has not heard that another sends by now.
+      if (outbox.holds?.() === false) forfeit()
+      else {
+        resting.remove(rested)
+        send(rested)
+      }
       return 0
     }
     const size = bounds.now()
@@ -149,16 +155,27 @@ export function createSender(options: SenderOptions): Sender {
     gate.freed()
     if (ended) return
     if (next === 'settled') resting.succeeded()
-    const { waiting, claimed } = outbox.stats()
-    const kept = next === 'failed' && !batch.done && resting.failed(batch, health, waiting > claimed)
-    if (!kept && !batch.done) {
-      // One as it was claimed is mixed anew; one that was split keeps what was found out.
-      if (batch.whole) release(batch.ids())
-      else resting.add(batch)
-    }
+    if (forfeited.has(batch)) release(batch.ids())
+    else keep(batch, next)
     forget()
     report()
     pump()
+  }
+
+  /** What is left of a batch is sent again: some time, or mixed anew. */
+  function keep(batch: Batch, next: Next): void {
+    if (batch.done) return
+    const { waiting, claimed } = outbox.stats()
+    if (next === 'failed' && resting.failed(batch, health, waiting > claimed)) return
+    // One as it was claimed is mixed anew; one that was split keeps what was found out.
+    if (batch.whole) release(batch.ids())
+    else resting.add(batch)
+  }
+
+  /** Another process sends now, and claims what is claimed here: none of it may be sent from here again. */
+  function forfeit(): void {
+    for (const batch of underWay) forfeited.add(batch)
+    release(resting.take(() => true))
   }
 
   /** Batches that nobody waits for. */
@@ -197,6 +214,7 @@ export function createSender(options: SenderOptions): Sender {
     ended = true
     clock.clearTimeout(timer)
     offAppend()
+    offLost?.()
     keyring?.off('change', keyChanged)
     settlement.stop()
     giveUp.abort()
@@ -210,6 +228,7 @@ export function createSender(options: SenderOptions): Sender {
       if (started || ended) return
       started = true
       offAppend = outbox.onAppend(schedule)
+      offLost = outbox.onLost?.(forfeit)
       keyring?.on('change', keyChanged)
       pump()
     },

@@ -172,6 +172,15 @@ export interface Outbox {
   onAppend(listener: () => void): () => void
 
   /**
+   * Of a store that several processes share: `listener` is called in the moment in which this one may no longer send what it has
+   * claimed. Another claims it, and to settle it here does nothing. Returns what ends it.
+   */
+  onLost?(listener: () => void): () => void
+
+  /** Likewise: whether this process may send what it has claimed. Asked before an entry is sent that was claimed a while ago. */
+  holds?(): boolean
+
+  /**
    * No more appends from here on; waits for those that are being written, then closes. Claims that are open are forgotten:
    * their entries wait in the next run. May be called twice, and before `start`.
    */

@@ -47,6 +47,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
   const scripts = createScripts(redis, options.prefix ?? QUEUE_PREFIX)
   const window = new Window(scripts)
   const listeners = new Set<() => void>()
+  const losers = new Set<() => void>()
   const appending = new Set<Promise<unknown>>()
   const replicas = createReplicas(redis, lagging =>
     report(
@@ -85,6 +86,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     onLost() {
       window.clear()
       report({ kind: 'not-sending', message: 'this process does not send the entries of the shared queue any more' })
+      for (const loser of losers) loser()
     },
     onElsewhere: () => window.disown(),
     onFault: health.failed
@@ -213,6 +215,13 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+
+    onLost(listener) {
+      losers.add(listener)
+      return () => losers.delete(listener)
+    },
+
+    holds: () => lease.holder() !== undefined,
 
     stop() {
       stopped ??= (async () => {

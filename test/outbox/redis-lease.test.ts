@@ -72,9 +72,14 @@ else {
     const next = replica(t, redis.url)
     await next.outbox.start()
     t.equal((await next.outbox.claim(ALL)).length, 4)
+    let lost = 0
+    const unlisten = old.outbox.onLost!(() => lost++)
+    t.equal(old.outbox.holds!(), true, 'it has not heard of it')
 
     await old.outbox.acknowledge(ids(claimed).slice(0, 1))
     t.equal(await client.xlen(waiting), 4, 'acknowledged too late')
+    t.same([lost, old.outbox.holds!()], [1, false], 'whoever holds claims is told')
+    unlisten()
     t.ok(old.kinds().includes('not-sending'))
     await t.rejects(async () => old.outbox.bury([{ id: claimed[1]!.id, reason }]), { code: 'QUEUE_FULL' })
     t.equal(await client.xlen(`${PREFIX}:dead`), 0)
@@ -150,6 +155,7 @@ else {
     await outbox.start()
     await outbox.append([entry('u:ann', 1)])
     redis.pause()
+    await until(() => !outbox.holds!())
     await until(async () => (await outbox.claim(ALL)).length === 0 && kinds().includes('not-sending'))
     redis.resume()
     await until(async () => numbers(await outbox.claim(ALL)).join() === '1')
