@@ -19,6 +19,7 @@ import { closeRedis, connectRedis } from './app/redis.js'
 import { keyPolicyOf, rulesOf } from './app/rules.js'
 import { createSessions } from './app/sessions.js'
 import { createUpstreamCheck } from './app/upstream.js'
+import { createWarnings } from './app/warnings.js'
 import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
 import { createReader } from './entry/reader.js'
@@ -137,12 +138,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   )
   const isSpared = createAddressList(config.RATE_LIMIT_ALLOWLIST)
   const logRequest = createRequestLog(log)
-  const warnOfForwarding = once((address: string) => {
-    log.warn(
-      { address },
-      'forwarding headers came from an address that TRUST_PROXY does not name, and are ignored: all users behind it look like one'
-    )
-  })
+  const warn = createWarnings(log)
   const clientRoute = createClientRoute()
   if (!clientRoute) log.warn('client.js is not built, and not served: run `npm run build`')
   const listener = await createPublicListener({
@@ -172,10 +168,11 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       history.user(entry.user)
       logRequest(entry)
     },
+    onOverload: warn.overload,
     isStopping: () => phase === 'stopping',
     onUntrustedForwarding(address) {
       history.untrustedForwarding()
-      warnOfForwarding(address)
+      warn.untrustedForwarding(address)
     },
     delivery: (app, read) =>
       line ? deliverBy(line.delivery, app, read, config, metrics) : deliverDirect(app, read, config, client, metrics)
@@ -240,14 +237,5 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   } catch (error) {
     await close()
     throw error
-  }
-}
-
-function once<A extends unknown[]>(run: (...args: A) => void): (...args: A) => void {
-  let done = false
-  return (...args) => {
-    if (done) return
-    done = true
-    run(...args)
   }
 }

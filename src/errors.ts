@@ -34,6 +34,7 @@ const TABLE = {
   UPSTREAM_ERROR: [502, 'The log service failed.'],
   UPSTREAM_REJECTED_KEY: [502, 'The log service did not accept this server.'],
   SESSION_UNAVAILABLE: [503, 'Sessions cannot be checked at the moment.'],
+  SERVER_OVERLOADED: [503, 'The server has more to do than it can at the moment.'],
   QUEUE_FULL: [503, 'No more entries can be taken at the moment.'],
   SHUTTING_DOWN: [503, 'The server is going down.'],
   UPSTREAM_TIMEOUT: [504, 'The log service did not answer in time.']

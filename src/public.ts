@@ -10,20 +10,22 @@ import { type ErrorCode, HttpError } from './errors.js'
 import { clientAddress, foldAddress } from './guard/address.js'
 import {
   ANSWER_HEADERS,
-  answerClientError,
   CONNECTION_OPTIONS,
+  createClientErrorAnswer,
   guardConnections,
   namesOneHost,
-  onceOver
+  onceOver,
+  type RefusedConnection
 } from './guard/connections.js'
 import { createDrain, type Drain } from './guard/drain.js'
 import { type Limits, limitExceeded, type Sender } from './guard/limits.js'
+import { type OverloadOptions, refuseOverload } from './guard/overload.js'
 
 /**
  * The public listener: what a request meets, in the order in which it meets it. The order is a security property.
  *
  *  1. `rewriteUrl`: any spelling but the exact ones becomes one unknown address, and the query ends here
- *  2. stopping? (503)
+ *  2. is the program overloaded, or stopping (503)?
  *  3. the address is counted, and refused over its limit (429), before anything is read
  *  4. is there such an address (404), such a method (405)?
  *  5. does the request come from an allowed page (403)?
@@ -44,6 +46,7 @@ export interface PublicOptions extends IngestOptions {
   planLimit: (code: ErrorCode) => number
   logRequest: (line: RequestLine) => void
   isStopping: () => boolean
+  onOverload: OverloadOptions['onOverload']
   /** A forwarding header came from an address that is not trusted. */
   onUntrustedForwarding: (address: string) => void
   /** The browser client, as it is served. */
@@ -82,6 +85,10 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     ...(options.client ? [[routes.client, '/client.js'] as const] : [])
   ])
 
+  const refused = (what: RefusedConnection): void => {
+    metrics.request('other', what.status, what.error_code)
+    options.logRequest({ route: 'other', ...what })
+  }
   const app = fastify({
     ...CONNECTION_OPTIONS,
     loggerInstance: options.log,
@@ -95,7 +102,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: createClientErrorAnswer(refused),
     rewriteUrl(request) {
       const url = request.url!
       const end = url.indexOf('?')
@@ -108,7 +115,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   const drain = createDrain()
   // before any plugin: a route that one registers keeps the handler of that moment
   app.setErrorHandler(createErrorAnswer(options.planLimit))
-  guardConnections(app.server, (request, response) => app.routing(request, response))
+  guardConnections(app.server, (request, response) => app.routing(request, response), refused)
   app.decorateRequest('visit', null as never)
 
   const limits = await options.createLimits(app, request => request.visit.sender)
@@ -177,6 +184,10 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     })
   }
 
+  // what is refused of a preflight a page cannot read: it is answered all the same, here and below
+  const isPreflight = (request: FastifyRequest) => request.method === 'OPTIONS' && labels.has(request.url)
+  await refuseOverload(app, { spares: isPreflight, onOverload: options.onOverload })
+
   app.addHook('onRequest', async (request, reply) => {
     if (options.isStopping()) {
       reply.header('connection', 'close')
@@ -184,8 +195,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     }
     const { sender } = request.visit
     const standing = sender.spared ? null : await limits.address(request, sender)
-    // a preflight over the limit is counted and answered all the same: refused, the page could not read the 429 to come
-    if (standing?.exceeded && !(request.method === 'OPTIONS' && labels.has(request.url))) {
+    if (standing?.exceeded && !isPreflight(request)) {
       throw limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
     }
     // here and not by the handler of the unknown, which would read the body first, and with Fastify's own parsers

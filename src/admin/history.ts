@@ -40,7 +40,7 @@ export type Few = 'none' | 'one' | 'several'
 
 export interface History {
   /** An answered request. Here and below: called for every request, so they count and do nothing else. */
-  request(status: number, errorCode: string | undefined, milliseconds: number): void
+  request(status: number, errorCode: string | undefined, milliseconds: number | undefined): void
   upstream(seconds: number): void
   /** Who asked, for telling whether all are one: the key of the address, and the user's tag where there is one. */
   client(address: string): void
@@ -134,7 +134,7 @@ export function createHistory(read: () => Sample, now: () => number = performanc
 
   return {
     request(status, errorCode, milliseconds) {
-      requests.observe(milliseconds)
+      if (milliseconds !== undefined) requests.observe(milliseconds)
       if (status < 400) {
         taken++
         return

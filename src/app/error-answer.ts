@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { createSampling } from '../admin/sampling.js'
 import { type ErrorCode, errorBody, HttpError } from '../errors.js'
 import { limitHeaders } from '../guard/limits.js'
 import './visit.js'
@@ -18,14 +19,17 @@ const FASTIFY_ERRORS: Record<string, ErrorCode> = {
 export function createErrorAnswer(
   planLimit: (code: ErrorCode) => number
 ): (error: Error, request: FastifyRequest, reply: FastifyReply) => void {
+  const sample = createSampling()
   return (error, request, reply) => {
     const known = toHttpError(error)
-    if (known.statusCode >= 500) {
-      const level = known.code === 'INTERNAL_ERROR' ? 'error' : 'warn'
-      request.log[level](
-        { err: known.cause ?? error, error_code: known.code, request_id: request.id },
-        'request failed'
-      )
+    // of one without a cause the request's own line says everything
+    if (known.statusCode >= 500 && known.cause !== undefined) {
+      const sampled = sample()
+      if (sampled > 0) {
+        const level = known.code === 'INTERNAL_ERROR' ? 'error' : 'warn'
+        const line = { err: known.cause, error_code: known.code, request_id: request.id }
+        request.log[level](sampled > 1 ? { ...line, sampled } : line, 'request failed')
+      }
     }
     if (request.visit) request.visit.errorCode = known.code
     if (known.retryAfter !== undefined) reply.header('retry-after', known.retryAfter)

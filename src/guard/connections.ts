@@ -1,10 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { errorBody, HttpError } from '../errors.js'
+import { type ErrorCode, errorBody, HttpError } from '../errors.js'
 
 /** Open sockets at most: each costs some 10 KB, and the 4,097th browser is better off with a refused connection. */
 const MAX_CONNECTIONS = 4096
+
+/** As nginx counts it: closed without an answer. */
+const NO_ANSWER = 444
+
+/** What was refused before it became a request for Fastify. */
+export interface RefusedConnection {
+  /** None where nothing was answered. */
+  request_id?: string
+  status: number
+  error_code: ErrorCode | 'TOO_MANY_CONNECTIONS'
+}
+export type OnRefused = (refused: RefusedConnection) => void
 
 /** How long a refused client may take to read why. */
 const LINGER_MS = 1000
@@ -62,24 +74,28 @@ export function namesOneHost(rawHeaders: readonly string[]): boolean {
 }
 
 /** Answers what never becomes a request for Fastify (RFC 9112, 2.2: no valid request is answered 400 and closed). */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
+export function createClientErrorAnswer(onRefused: OnRefused): (error: NodeJS.ErrnoException, socket: Socket) => void {
+  return (error, socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, 'HEADERS_TOO_LARGE', onRefused)
+    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, 'REQUEST_TIMEOUT', onRefused)
+    else refuse(socket, 'BAD_REQUEST', onRefused)
   }
-  if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, new HttpError('HEADERS_TOO_LARGE'))
-  else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, new HttpError('REQUEST_TIMEOUT'))
-  else refuse(socket, new HttpError('BAD_REQUEST'))
 }
 
 /** Limits the server's sockets, and answers what Node.js would answer in its own words or not at all. */
-export function guardConnections(server: Server, handle: RequestListener): void {
+export function guardConnections(server: Server, handle: RequestListener, onRefused: OnRefused): void {
   server.maxConnections = MAX_CONNECTIONS
-  server.on('connect', (_request, socket: Socket) => refuse(socket, new HttpError('METHOD_NOT_ALLOWED')))
+  server.on('drop', () => onRefused({ status: NO_ANSWER, error_code: 'TOO_MANY_CONNECTIONS' }))
+  server.on('connect', (_request, socket: Socket) => refuse(socket, 'METHOD_NOT_ALLOWED', onRefused))
   server.on('checkExpectation', handle)
 }
 
-function refuse(socket: Socket, error: HttpError): void {
+function refuse(socket: Socket, code: ErrorCode, onRefused: OnRefused): void {
+  const error = new HttpError(code)
   const requestId = randomUUID()
   const body = JSON.stringify(errorBody(error, requestId))
   const headers = {
@@ -96,4 +112,5 @@ function refuse(socket: Socket, error: HttpError): void {
   // a client that goes on sending and never closes would keep the socket half open, as long as it likes
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
+  onRefused({ request_id: requestId, status: error.statusCode, error_code: code })
 }

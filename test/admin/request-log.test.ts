@@ -1,12 +1,13 @@
 import type { Logger } from 'pino'
 import t from 'tap'
 import { createLogger } from '../../src/admin/logger.js'
-import { createRequestLog, type RequestLine, type RequestLogOptions } from '../../src/admin/request-log.js'
+import { createRequestLog, type RequestLine } from '../../src/admin/request-log.js'
+import type { SamplingOptions } from '../../src/admin/sampling.js'
 import { entry, startProxy } from '../helper/proxy.js'
 
 const line: RequestLine = { request_id: 'r', route: '/logs', method: 'POST', status: 201, duration_ms: 1 }
 
-function start(level = 'info', options: RequestLogOptions = {}) {
+function start(level = 'info', options: SamplingOptions = {}) {
   const lines: { sampled?: number }[] = []
   const log: Logger = createLogger({
     level,

@@ -2,7 +2,12 @@ import { once } from 'node:events'
 import { createServer, Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { answerClientError, CONNECTION_OPTIONS, guardConnections } from '../../src/guard/connections.js'
+import {
+  CONNECTION_OPTIONS,
+  createClientErrorAnswer,
+  guardConnections,
+  type RefusedConnection
+} from '../../src/guard/connections.js'
 import { entry, sign, startProxy } from '../helper/proxy.js'
 import { raw, statuses } from '../helper/raw.js'
 
@@ -62,8 +67,13 @@ async function impatient(t: Test): Promise<string> {
       request.on('end', () => response.end('read'))
     }
   )
-  server.on('clientError', (error, socket) => answerClientError(error, socket as Socket))
-  guardConnections(server, () => {})
+  const answer = createClientErrorAnswer(() => {})
+  server.on('clientError', (error, socket) => answer(error, socket as Socket))
+  guardConnections(
+    server,
+    () => {},
+    () => {}
+  )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
@@ -170,6 +180,26 @@ t.test('CONNECT opens nothing', async t => {
   isError(t, received, 405, 'METHOD_NOT_ALLOWED')
 })
 
+t.test('what is refused before it is a request is counted, shown and logged like any other', async t => {
+  const proxy = await startProxy(t)
+  await raw(proxy.url, 'GARBAGE\r\n\r\n')
+  await raw(proxy.url, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(40_000)}\r\n\r\n`)
+  const received = await raw(proxy.url, 'CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n')
+  const { text } = await proxy.get('/metrics')
+  const refusals = [
+    [400, 'BAD_REQUEST'],
+    [431, 'HEADERS_TOO_LARGE'],
+    [405, 'METHOD_NOT_ALLOWED']
+  ]
+  for (const [status, code] of refusals) {
+    t.match(text, `logtrail_bff_requests_total{route="other",status="${status}",error_code="${code}"} 1\n`)
+  }
+  t.match((await proxy.get('/status')).body.refusals, { BAD_REQUEST: 1, HEADERS_TOO_LARGE: 1, METHOD_NOT_ALLOWED: 1 })
+  const id = /\r\nx-request-id: (\S+)/.exec(received)![1]!
+  const line = proxy.lines.map(line => JSON.parse(line)).find(({ request_id }) => request_id === id)
+  t.match(line, { level: 'info', route: 'other', status: 405, error_code: 'METHOD_NOT_ALLOWED', msg: 'request' })
+})
+
 t.test('Expect: 100-continue is met; anything else expected is passed over', async t => {
   const proxy = await startProxy(t)
   const body = JSON.stringify(entry())
@@ -208,14 +238,32 @@ t.test('Upgrade is passed over', async t => {
 
 t.test('sockets are limited', async t => {
   const server = createServer()
-  guardConnections(server, () => {})
+  const refused: RefusedConnection[] = []
+  guardConnections(
+    server,
+    () => {},
+    what => refused.push(what)
+  )
   t.equal(server.maxConnections, 4096)
+  server.maxConnections = 1
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const first = open(url)
+  t.teardown(() => {
+    first.destroy()
+    server.close()
+  })
+  await once(server, 'connection')
+  t.equal(await untilClosed(open(url)), '')
+  t.same(refused, [{ status: 444, error_code: 'TOO_MANY_CONNECTIONS' }])
 })
 
 t.test('a socket that is gone is not written to', async t => {
   const server = createServer()
+  const answer = createClientErrorAnswer(() => t.fail('nothing is refused'))
   server.on('clientError', (error, socket) => {
-    answerClientError(Object.assign(error, { code: 'ECONNRESET' }), socket as Socket)
+    answer(Object.assign(error, { code: 'ECONNRESET' }), socket as Socket)
     t.ok(socket.destroyed)
   })
   server.listen(0, '127.0.0.1')
