@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs'
 import { env } from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { freePort } from '../helper/free-port.js'
 import { startLogtrail } from '../helper/logtrail/logtrail.js'
 import { entry, SECRET, sign } from '../helper/proxy.js'
 import { findBuilder, type ImageConfig, signalProgram } from './builder.js'
-import { find, freePort, ROOT } from './programs.js'
+import { find, ROOT } from './programs.js'
 
 /**
  * The image itself: built from the Dockerfile, looked into, started as its own user, used, and stopped. It takes minutes,

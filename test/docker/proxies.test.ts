@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { getuid } from 'node:process'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
+import { freePort } from '../helper/free-port.js'
 import { entry, type Program, sign, startProxy } from '../helper/proxy.js'
-import { fillIn, find, freePort, missing, ROOT, run, serve, temporaryFolder } from './programs.js'
+import { fillIn, find, missing, ROOT, run, serve, temporaryFolder } from './programs.js'
 
 /** Each reverse proxy of docker/proxies as the real program runs it, and requests through it to the real proxy. */
 

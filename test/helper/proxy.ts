@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { type RunningServer, startServer } from '../../src/app.js'
 import { loadConfig } from '../../src/config.js'
+import { freePort } from './free-port.js'
 import { type Logtrail, type LogtrailOptions, startLogtrail } from './logtrail/logtrail.js'
 
 export const SECRET = 'a secret for tests alone, longer than 32 bytes'
@@ -111,15 +112,4 @@ export async function startProxy(
     },
     get: path => send(path, {}, path.startsWith('/logtrail') ? server.publicUrl : server.adminUrl)
   }
-}
-
-import { createServer } from 'node:net'
-
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './free-port.js'
 
 /** A real Redis on a loopback port of its own; it may be paused, killed and brought back with what it had on disk. */
 export interface RedisServer {
@@ -55,13 +55,4 @@ export async function startRedis(config: Record<string, string> = {}): Promise<R
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   await redis.start()
   return redis
-}
-
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -1,6 +1,6 @@
-import { createServer } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { books as readBooks, sampleOf, scrape } from '../admin/scrape.js'
+import { freePort } from '../helper/free-port.js'
 import { SECRET, sign } from '../helper/proxy.js'
 import { type Child, startChild } from '../main/child.js'
 
@@ -92,13 +92,4 @@ export async function startProgram(
 /** Until it holds; whoever calls has a time limit. */
 export async function until(holds: () => Promise<boolean> | boolean, everyMs = 25): Promise<void> {
   while (!(await holds())) await pause(everyMs)
-}
-
-export function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }
