@@ -1,17 +1,19 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 /**
- * Makes dist/: the program as one module with its lazy parts, and the browser client with its types.
+ * The build, into the folder that it is told (dist/): the program as one module with its lazy parts, and the types of the
+ * browser client.
  *
  * Bundled, since a third of a cold start went into finding some 900 small files of dependencies; what a configuration does not
  * use (Redis, the queue's engine, other session modes) is a chunk that is not read. Left outside: classic-level, which is
  * native code, and pino, whose transports are files of their own.
  */
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
-const dist = here('../dist')
+const dist = resolve(process.argv[2]!)
 
 rmSync(dist, { recursive: true, force: true })
 await build({
@@ -30,6 +32,6 @@ await build({
     js: "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);"
   }
 })
-execFileSync(process.execPath, [here('../node_modules/typescript/bin/tsc'), '-p', here('./browser')], {
-  stdio: 'inherit'
-})
+const tsc = here('../node_modules/typescript/bin/tsc')
+const types = ['-p', here('./browser'), '--outDir', join(dist, 'browser')]
+execFileSync(process.execPath, [tsc, ...types], { stdio: 'inherit' })

@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { writeModules } from './modules.js'
 
-/** The build's last step: the browser's modules, beside the declarations that `tsc -p src/browser` has written. */
-console.log(writeModules(fileURLToPath(new URL('../../dist/browser/', import.meta.url))))
+/** The build's last step, into the same folder: the browser's modules, beside the declarations that are there. */
+console.log(writeModules(join(process.argv[2]!, 'browser')))

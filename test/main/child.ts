@@ -17,13 +17,11 @@ export interface Child {
 
 /** Runs a file of this project as a process of its own, with this environment and nothing else of ours. */
 export function startChild(file: string, args: string[], env: Record<string, string>, cwd: string): Child {
-  // tap records the coverage of children too; of what tsx compiled and of what tap compiled it does not add up.
   const { PATH = '' } = process.env
-  const inherited = { PATH, _TAPJS_PROCESSINFO_COVERAGE_: '0' }
   const child = spawn(
     process.execPath,
     ['--import', TSX, fileURLToPath(new URL(`../../${file}`, import.meta.url)), ...args],
-    { cwd, env: { ...inherited, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }
+    { cwd, env: { PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }
   )
   let out = ''
   let err = ''
