@@ -4,11 +4,13 @@ import underPressure from '@fastify/under-pressure'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpError } from '../errors.js'
 
-/**
- * One round of the event loop: what waits so long are probes too, which give up after one to three seconds. The plugin looks
- * as often and not more: of a round longer than between two looks it knows no length, and takes it for endless.
- */
+/** A round of the event loop: what waits so long are probes too, which give up after one to three seconds. */
 const MAX_LOOP_DELAY_MS = 1000
+/**
+ * The plugin takes the mean of the rounds since its last look. Over so long one slow round, as a monster of a request makes
+ * it, is no overload; and of rounds longer than this it knows no length, and takes them for endless.
+ */
+const LOOP_LOOK_MS = 5000
 /**
  * Of what the heap may hold, past which V8 ends the process. What lives and what is garbage cannot be told apart from here,
  * but V8 collects at the latest halfway from what lives to the limit: above this share more than two thirds of it live.
@@ -21,7 +23,7 @@ const MAX_HEAP_SHARE = 0.85
 const MAX_MEMORY_SHARE = 0.75
 /** At memory oftener: in a second a thousand large requests can take a hundred megabytes. */
 const MEMORY_LOOK_MS = 250
-/** Whole seconds: who is sent away comes back with jitter, and not before there is time for what waits. */
+/** Whole seconds: the next look at the event loop. */
 const RETRY_AFTER = 5
 
 export interface OverloadOptions {
@@ -46,7 +48,7 @@ export async function refuseOverload(
 ): Promise<void> {
   const mostLiving = MAX_HEAP_SHARE * heapLimit()
   await app.register(underPressure, {
-    sampleInterval: MAX_LOOP_DELAY_MS,
+    sampleInterval: LOOP_LOOK_MS,
     maxEventLoopDelay: MAX_LOOP_DELAY_MS,
     healthCheckInterval: MEMORY_LOOK_MS,
     async healthCheck() {
