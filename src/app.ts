@@ -14,7 +14,7 @@ import { createLine, deliverBy, deliverDirect, type Line, queueReading } from '.
 import { drainListener, LAST_WORDS_MS } from './app/drain-listener.js'
 import { createLimits } from './app/limits.js'
 import { limitsInForce } from './app/limits-in-force.js'
-import { observeLimit } from './app/observed-client.js'
+import { observeRates } from './app/observed-client.js'
 import { closeRedis, connectRedis } from './app/redis.js'
 import { keyPolicyOf, rulesOf } from './app/rules.js'
 import { createSessions } from './app/sessions.js'
@@ -80,9 +80,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     // not a check of /readyz: anybody who reaches the listener can send such a header
     degraded: () => ({ ...degradedChecks(checks), proxy_trust: history.clients().untrustedForwarding }),
     logsPerMonth: config.LOGTRAIL_LOGS_PER_MONTH,
-    ...(config.DELIVERY === 'direct'
-      ? {}
-      : { queue: () => queueReading(line?.outbox), budgetRemaining: () => line?.budget.remaining() ?? 0 })
+    queue: () => queueReading(line?.outbox),
+    // direct mode keeps no budget: what Logtrail says it has left, and before it says anything the plan's
+    budgetRemaining: () => line?.budget.remaining() ?? observed.remaining() ?? config.LOGTRAIL_REQUESTS_PER_MINUTE
   })
   const history = createHistory(() => {
     const { received, delivered } = metrics.books()
@@ -107,23 +107,22 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       })
     : undefined
 
-  let limitTold: number | undefined
-  const talks = createLogtrailClient({
-    baseUrl: config.LOGTRAIL_URL,
-    keyring,
-    timeoutMs: config.LOGTRAIL_TIMEOUT,
-    connections: 128,
-    userAgent: USER_AGENT,
-    onRequest(status, seconds) {
-      upstream.saw(status)
-      metrics.upstream(status, seconds)
-      history.upstream(seconds)
-    },
-    ...(options.ca ? { ca: options.ca } : {})
-  })
-  const client = observeLimit(talks, limit => {
-    limitTold = limit
-  })
+  const observed = observeRates(
+    createLogtrailClient({
+      baseUrl: config.LOGTRAIL_URL,
+      keyring,
+      timeoutMs: config.LOGTRAIL_TIMEOUT,
+      connections: 128,
+      userAgent: USER_AGENT,
+      onRequest(status, seconds) {
+        upstream.saw(status)
+        metrics.upstream(status, seconds)
+        history.upstream(seconds)
+      },
+      ...(options.ca ? { ca: options.ca } : {})
+    })
+  )
+  const { client } = observed
 
   if (config.DELIVERY !== 'direct') {
     line = await createLine(config, client, keyring, metrics, log)
@@ -193,7 +192,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
             keys: () => keyring.state().map(({ info, state }) => ({ ...info, state })),
             books: metrics.books,
             inFlight: () => listener.drain.inFlight(),
-            limitTold: () => limitTold,
+            limitTold: observed.limit,
             ...(line
               ? {
                   queue: () => ({ ...queueReading(line?.outbox), deadLetters: line?.outbox.stats().deadLetters ?? 0 }),

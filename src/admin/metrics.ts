@@ -19,10 +19,11 @@ export const OUTCOMES = [
 ] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
-/** What the gauges read at a scrape; a part that this process does not have is left out. */
+/** What the gauges read at a scrape. */
 export interface Readings {
-  queue?: () => { entries: number; bytes: number; oldestAgeSeconds: number }
-  budgetRemaining?: () => number
+  /** Nothing waits where there is no queue. */
+  queue: () => { entries: number; bytes: number; oldestAgeSeconds: number }
+  budgetRemaining: () => number
   keys: () => { environment: string; type: string; fingerprint: string; state: string }[]
   degraded: () => Record<string, boolean>
   logsPerMonth: number
@@ -87,14 +88,10 @@ export function createMetrics(readings: Readings): Metrics {
     })
   }
   const { queue, budgetRemaining } = readings
-  if (queue) {
-    gauge('queue_entries', 'Entries that wait for delivery.', () => queue().entries)
-    gauge('queue_bytes', 'Bytes that waiting entries and dead letters take.', () => queue().bytes)
-    gauge('queue_oldest_age_seconds', 'Age of the oldest waiting entry.', () => queue().oldestAgeSeconds)
-  }
-  if (budgetRemaining) {
-    gauge('budget_remaining', 'Requests to Logtrail that may be sent at once.', budgetRemaining)
-  }
+  gauge('queue_entries', 'Entries that wait for delivery.', () => queue().entries)
+  gauge('queue_bytes', 'Bytes that waiting entries and dead letters take.', () => queue().bytes)
+  gauge('queue_oldest_age_seconds', 'Age of the oldest waiting entry.', () => queue().oldestAgeSeconds)
+  gauge('budget_remaining', 'Requests to Logtrail that may be sent at once.', budgetRemaining)
   gauge('plan_logs_per_month', "Log entries a month that Logtrail's plan allows.", () => readings.logsPerMonth)
   new Gauge({
     name: `${prefix}degraded`,

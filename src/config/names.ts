@@ -2,14 +2,19 @@ import { NAMES, takesFile } from './schema.js'
 
 const KNOWN = [...NAMES, ...NAMES.filter(takesFile).map(name => `${name}_FILE`)]
 
-/** The first words that this program's variables share, three or more of them: nobody else's, as far as can be told. */
+/** First words of two variables or more that other programs in the same environment use as well. */
+const COMMON = ['ADMIN_', 'ALLOW_', 'POOL_']
+
+/** The first words that this program's variables share: nobody else's, as far as can be told. */
 const PREFIXES = (() => {
-  const counts = new Map<string, number>()
+  const seen = new Set<string>()
+  const shared = new Set<string>()
   for (const name of NAMES) {
     const word = name.slice(0, name.indexOf('_') + 1)
-    if (word) counts.set(word, (counts.get(word) ?? 0) + 1)
+    if (seen.has(word)) shared.add(word)
+    seen.add(word)
   }
-  return [...counts].filter(([, count]) => count >= 3).map(([word]) => word)
+  return [...shared].filter(word => word !== '' && !COMMON.includes(word))
 })()
 
 /**

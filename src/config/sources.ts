@@ -55,10 +55,7 @@ function gatherFile(from: Surroundings, name: Name, path: string, gathered: Gath
   const file = resolve(from.cwd, path)
   const shown = looksLikePath(path) ? ` \`${file}\`` : ''
   try {
-    const text = from
-      .readFile(file)
-      .replace(/^\uFEFF/, '')
-      .replace(/[\r\n]+$/, '')
+    const text = withoutMark(from.readFile(file)).replace(/[\r\n]+$/, '')
     if (text.trim() === '') {
       faults.push({
         variable: `${name}_FILE`,
@@ -79,7 +76,8 @@ function gatherFile(from: Surroundings, name: Name, path: string, gathered: Gath
 
 function readDotenv({ cwd, readFile }: Surroundings, faults: Fault[]): Record<string, string | undefined> {
   try {
-    return parseEnv(readFile(join(cwd, '.env')))
+    // editors on Windows begin a file with a byte order mark, which would become a part of the first name
+    return parseEnv(withoutMark(readFile(join(cwd, '.env'))))
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') {
       faults.push({ variable: '.env', message: `must be readable where it exists: it is not (${codeOf(error)})` })
@@ -91,6 +89,10 @@ function readDotenv({ cwd, readFile }: Surroundings, faults: Fault[]): Record<st
 function present(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const entries = Object.entries(env).filter((entry): entry is [string, string] => (entry[1] ?? '').trim() !== '')
   return Object.fromEntries(entries)
+}
+
+function withoutMark(text: string): string {
+  return text.replace(/^\uFEFF/, '')
 }
 
 function codeOf(error: unknown): string {

@@ -5,6 +5,7 @@ import { createLogger } from '../../src/admin/logger.js'
 import { createMetrics } from '../../src/admin/metrics.js'
 import type { Phase } from '../../src/admin/readiness.js'
 import { entry, startProxy } from '../helper/proxy.js'
+import { READINGS } from './scrape.js'
 
 t.test('health, readiness, metrics and status, for reading alone', async t => {
   const proxy = await startProxy(t)
@@ -59,9 +60,8 @@ t.test('a session source that is down is told, and does not take the app down', 
 
 t.test('503 while it starts and stops', async t => {
   let phase: Phase = 'starting'
-  const readings = { keys: () => [], degraded: () => ({}), logsPerMonth: 1 }
   const app = await createAdminListener({
-    metrics: createMetrics(readings),
+    metrics: createMetrics(READINGS),
     readiness: { phase: () => phase, checks: {}, writable: () => true },
     report: {},
     history: { tick: () => 0 },

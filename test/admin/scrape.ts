@@ -1,4 +1,14 @@
+import type { Readings } from '../../src/admin/metrics.js'
 import type { Program } from '../helper/proxy.js'
+
+/** What metrics read where nothing of it matters. */
+export const READINGS: Readings = {
+  queue: () => ({ entries: 0, bytes: 0, oldestAgeSeconds: 0 }),
+  budgetRemaining: () => 0,
+  keys: () => [],
+  degraded: () => ({}),
+  logsPerMonth: 1
+}
 
 export interface Sample {
   name: string

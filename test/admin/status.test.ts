@@ -9,6 +9,7 @@ import { createLogger } from '../../src/admin/logger.js'
 import { createMetrics } from '../../src/admin/metrics.js'
 import { createStatus } from '../../src/admin/status.js'
 import { entry, SECRET, startProxy } from '../helper/proxy.js'
+import { READINGS } from './scrape.js'
 
 /** Server-sent events, as they come. */
 async function listen(url: string) {
@@ -92,7 +93,7 @@ t.test('limits that are off, and those of anonymous ones', async t => {
 
 async function listener(t: Test, watchers?: number) {
   let now = 0
-  const metrics = createMetrics({ keys: () => [], degraded: () => ({}), logsPerMonth: 1 })
+  const metrics = createMetrics(READINGS)
   const history = createHistory(
     () => ({ received: 0, delivered: 0 }),
     () => now

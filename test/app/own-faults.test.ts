@@ -5,11 +5,12 @@ import { createMetrics } from '../../src/admin/metrics.js'
 import { createLocalLimits, type Sender } from '../../src/guard/limits.js'
 import { createPublicListener, type PublicOptions } from '../../src/public.js'
 import { createNoSessions } from '../../src/session/session.js'
+import { READINGS } from '../admin/scrape.js'
 
 /** The public listener alone, of which parts can be made to fail. */
 async function listener(parts: Partial<PublicOptions>) {
   const lines: string[] = []
-  const metrics = createMetrics({ keys: () => [], degraded: () => ({}), logsPerMonth: 1 })
+  const metrics = createMetrics(READINGS)
   const { app } = await createPublicListener({
     log: createLogger({
       level: 'trace',

@@ -18,6 +18,7 @@ t.test('.env is read, the real environment wins', async t => {
   t.equal(configOf({ PORT: '' }, files).PORT, 1111, 'but not with an empty value, which is none')
   t.equal(configOf({}, { '/srv/.env': 'NODE_ENV=production' }).nodeEnv, 'production')
   t.match(faultsOf({}, { '/srv/.env': 'PORT=x' }), [/^PORT must be/])
+  t.equal(configOf({}, { '/srv/.env': '\uFEFFPORT=1111\r\nLOG_LEVEL=debug\r\n' }).PORT, 1111, 'from Windows, too')
 })
 
 t.test('.env in a real directory', async t => {
