@@ -54,14 +54,16 @@ export async function createLine(
   }
   const { createQueued } = await import('../delivery/queued.js')
   const outbox =
-    config.QUEUE_STORE === 'redis' ? await createShared(config, log) : await createOwn(config, metrics, log)
+    config.QUEUE_STORE === 'redis' ? await createShared(config, metrics, log) : await createOwn(config, metrics, log)
   const delivery = createQueued({
     ...common,
     outbox,
     maxAge: config.QUEUE_MAX_AGE,
-    onDelivered: entries => metrics.entries('delivered', entries),
+    onDelivered(entries) {
+      if (config.QUEUE_STORE === 'disk') metrics.entries('delivered', entries)
+    },
     onBuried(entries, code) {
-      metrics.entries('dead_letter', entries)
+      if (config.QUEUE_STORE === 'disk') metrics.entries('dead_letter', entries)
       log.error({ entries, code }, 'entries became dead letters: see `logtrail-bff dead-letters list`')
     }
   })
@@ -81,7 +83,7 @@ async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogge
 }
 
 /** Over a connection of its own: an append waits for Redis' disk and replicas, and the limits must not wait with it. */
-async function createShared(config: Config, log: FastifyBaseLogger): Promise<Outbox> {
+async function createShared(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Outbox> {
   const { createRedisOutbox } = await import('../outbox/redis.js')
   const redis = await connectRedis(config.REDIS_URL!, 'queue', log)
   const levels = {
@@ -97,6 +99,7 @@ async function createShared(config: Config, log: FastifyBaseLogger): Promise<Out
     redis,
     maxBytes: config.QUEUE_MAX_BYTES,
     report: ({ kind, message }) => log[levels[kind]]({ kind }, message),
+    count: metrics.entries,
     close: () => closeRedis(redis)
   })
 }

@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { HttpError } from '../errors.js'
 import type { ClaimBounds, DeadReason, EntryId, NewEntry, Outbox, OutboxStats, Started } from './outbox.js'
+import { type Counted, createCounts } from './redis/accounts.js'
 import { createDeadLetters } from './redis/dead-letters.js'
 import { createHealth, type RedisOutboxEvent } from './redis/health.js'
 import { createLease } from './redis/lease.js'
@@ -20,6 +21,11 @@ export interface RedisOutboxOptions {
   /** Milliseconds. May jump. */
   now?: () => number
   report?: (event: RedisOutboxEvent) => void
+  /**
+   * What has come and gone by this replica, each entry once, whoever sent it: `inherited` after the start (of a replica that is
+   * gone, or a dead letter that was retried), `delivered`, `dead_letter`.
+   */
+  count?: (what: Counted, entries: number) => void
   /** Ends the connection; called at the end of `stop`. */
   close?: () => void
   /** Milliseconds between two looks at Redis, and those of the lease: 1 s and 5 s. */
@@ -43,6 +49,7 @@ const RETRY_FULL = 10
  */
 export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
   const { redis, maxBytes, now: clock = Date.now, report = () => {}, close = () => {} } = options
+  const token = randomBytes(6).toString('base64url')
   const now = () => Math.max(0, Math.floor(clock()))
   const scripts = createScripts(redis, options.prefix ?? QUEUE_PREFIX)
   const window = new Window(scripts)
@@ -57,6 +64,11 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     )
   )
   const health = createHealth(report)
+  let inherited: number | undefined = 0
+  const counts = createCounts((what, entries) => {
+    if (what === 'inherited' && inherited !== undefined) inherited += entries
+    else options.count?.(what, entries)
+  })
   let known: Answer = { waiting: 0, bytes: 0, deadLetters: 0, more: 0 }
   let settingsTold = false
   let started: Promise<Started> | undefined
@@ -66,7 +78,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
   const lease = createLease({
     redis,
     scripts,
-    token: randomUUID(),
+    token,
     beat: options.beat ?? 1000,
     ttl: options.lease ?? 5000,
     async onBeat(after) {
@@ -89,12 +101,14 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
       for (const loser of losers) loser()
     },
     onElsewhere: () => window.disown(),
-    onFault: health.failed
+    onFault: health.failed,
+    onEnd: know
   })
   const settling = createSettling({ scripts, window, lease, now, know, failed: health.failed })
 
   function know(after: Answer): void {
     known = after
+    if (after.account !== undefined) counts.said(after.account, appending.size === 0)
   }
 
   function tell(): void {
@@ -114,12 +128,13 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     const texts = entries.flatMap(({ user, body }) => [user, body])
     let after: Answer
     try {
-      after = (await scripts.run('append', maxBytes, now(), ...texts)) as Answer
+      after = (await scripts.run('append', maxBytes, now(), token, ...texts)) as Answer
     } catch (error) {
       throw health.failed(error)
     }
     know(after)
     if (after.more === -1) throw new HttpError('QUEUE_FULL', { retryAfter: RETRY_FULL })
+    counts.stored(entries.length)
     const confirmed = replicas.confirmed()
     if (confirmed) await confirmed
     tell()
@@ -147,9 +162,11 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
   return {
     start() {
       started ??= (async () => {
-        const others = await lease.start()
-        // With other replicas alive the entries are in the books of one of them.
-        return { inherited: others === 0 ? known.waiting : 0, deadLetters: known.deadLetters }
+        await lease.start()
+        // Of replicas that are gone; what came by others that live is in their books.
+        const found = inherited as number
+        inherited = undefined
+        return { inherited: found, deadLetters: known.deadLetters }
       })()
       return started
     },

@@ -7,7 +7,8 @@ import {
   type ListOptions,
   MAX_ANSWER
 } from '../outbox.js'
-import { type Answer, OVERHEAD, type Scripts } from './scripts.js'
+import { OVERHEAD } from './lua.js'
+import type { Answer, Scripts } from './scripts.js'
 
 /** So many are moved in one step of Redis, which does nothing else meanwhile. */
 const SLICE = 256

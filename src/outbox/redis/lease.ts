@@ -7,7 +7,7 @@ const START = 2000
 export interface LeaseOptions {
   redis: Redis
   scripts: Scripts
-  /** Names this process; never used by another. */
+  /** Names this process; never used by another, of one length, and without a colon. */
   token: string
   /** Milliseconds between two beats. */
   beat: number
@@ -20,6 +20,8 @@ export interface LeaseOptions {
   /** Another process holds it. */
   onElsewhere(): void
   onFault(error: unknown): void
+  /** What Redis said last. */
+  onEnd(after: Answer): void
 }
 
 export interface Lease {
@@ -29,8 +31,8 @@ export interface Lease {
   elsewhere(): boolean
   /** Redis did not accept this holder. */
   lost(holder: string): void
-  /** Resolves after the first beat, or when Redis did not come, with how many other replicas live. */
-  start(): Promise<number>
+  /** Resolves after the first beat, or when Redis did not come. */
+  start(): Promise<void>
   /** Gives it back, so that another need not wait for its end. */
   stop(): Promise<void>
 }
@@ -48,7 +50,7 @@ export function createLease(options: LeaseOptions): Lease {
   let holder: string | undefined
   let until = 0
   let elsewhere = false
-  let others = 0
+  let first = true
   let timer: NodeJS.Timeout | undefined
   let beating: Promise<void> | undefined
   let stopped = false
@@ -62,9 +64,9 @@ export function createLease(options: LeaseOptions): Lease {
   async function once(): Promise<void> {
     const sent = performance.now()
     try {
-      const after = (await scripts.run('beat', token, ttl, 2 * ttl)) as Answer
-      const [mine, count] = after.more as [string, number]
-      others = count
+      const after = (await scripts.run('beat', token, ttl, 2 * ttl, first ? 'first' : '')) as Answer
+      const mine = after.more as string
+      first = false
       elsewhere = mine === ''
       if (mine !== holder) drop()
       if (elsewhere) options.onElsewhere()
@@ -118,7 +120,6 @@ export function createLease(options: LeaseOptions): Lease {
         })
       }
       await beat()
-      return others
     },
 
     async stop() {
@@ -127,8 +128,9 @@ export function createLease(options: LeaseOptions): Lease {
       redis.off('close', drop)
       redis.off('ready', ready)
       await beating
-      await scripts.run('leave', token).catch(() => {})
       holder = undefined
+      const last = await scripts.run('leave', token).catch(() => undefined)
+      if (last !== undefined) options.onEnd(last)
     }
   }
 }

@@ -1,183 +1,9 @@
 import type { Redis } from 'ioredis'
-
-/**
- * What is done to the queue in Redis, each in one step that nobody sees half of: Lua scripts, one round trip each. All keys
- * carry one hash tag, so they lie in one slot of a cluster.
- *
- * - `books`    hash: `waiting` entries, `dead` letters, `bytes` of both, and the last `sequence`
- * - `waiting`  stream of the entries in the order of their acknowledgement, fields u(ser) t(ime) b(ody)
- * - `dead`     stream of the dead letters, the same fields and r(eason), d(ied)
- * - `lease`    who sends: `<sequence>:<token>`, with a time to live
- * - `replicas` sorted set of those alive, by when they count as gone
- *
- * Ids are `<sequence>-0`. A sequence is the server's microseconds, or one more than the last where that is not higher: a
- * number as it is (below 2^53), and never given twice, even by a Redis that lost its last second in a crash.
- *
- * While Redis has reached `maxmemory`, a script's first write is refused if that may take memory; after a write that may
- * not, nothing is (script.c, SCRIPT_WRITE_DIRTY). So everything but appends begins with a deletion, of nothing if need be,
- * and a full Redis drains.
- *
- * A script that fails half-way is not rolled back. So what moves is written before it is deleted: at worst it is there twice.
- */
-const PRELUDE = `
-local books, waiting, dead, lease, replicas = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-
-local function state(more)
-  local b = redis.call('HMGET', books, 'waiting', 'bytes', 'dead')
-  local first = redis.call('XRANGE', waiting, '-', '+', 'COUNT', 1)[1]
-  return { tonumber(b[1] or 0), tonumber(b[2] or 0), tonumber(b[3] or 0), first and first[2][4] or '', more }
-end
-
-local function microseconds()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
-
--- The sequence before the first of n new ones.
-local function sequences(n)
-  local last = math.max(tonumber(redis.call('HGET', books, 'sequence') or 0), microseconds())
-  redis.call('HSET', books, 'sequence', string.format('%.0f', last + n))
-  return last
-end
-
-local function id(sequence)
-  return string.format('%.0f-0', sequence)
-end
-
-local function count(name, by)
-  if by ~= 0 then redis.call('HINCRBY', books, name, string.format('%.0f', by)) end
-end
-
-local function evenFull()
-  redis.call('HDEL', books, '')
-end
-
-local function sends(holder)
-  return redis.call('GET', lease) == holder
-end
-`
+import { type Account, readAccount } from './accounts.js'
+import { PRELUDE, SCRIPTS } from './lua.js'
 
 /** Of all keys. The braces keep them in one slot of a cluster. */
 export const QUEUE_PREFIX = '{logtrail-bff:queue}'
-
-/** Bytes that an entry counts for besides its user and body: about what the stream takes for it. */
-export const OVERHEAD = 64
-export const GROUP = 'senders'
-
-const SCRIPTS = {
-  // most bytes, time, user, body, user, body...
-  append: `
-local n = (#ARGV - 2) / 2
-local size = n * ${OVERHEAD}
-for i = 3, #ARGV do size = size + #ARGV[i] end
-if tonumber(redis.call('HGET', books, 'bytes') or 0) + size > tonumber(ARGV[1]) then return state(-1) end
-local last = sequences(n)
-for i = 1, n do
-  redis.call('XADD', waiting, id(last + i), 'u', ARGV[1 + 2 * i], 't', ARGV[2], 'b', ARGV[2 + 2 * i])
-end
-count('waiting', n)
-count('bytes', size)
-return state(string.format('%.0f', last + 1))`,
-
-  // who and token, milliseconds of a lease, of a replica's life
-  beat: `
-local now = math.floor(microseconds() / 1000)
-redis.call('ZREMRANGEBYSCORE', replicas, '-inf', now)
-redis.call('ZREM', replicas, ARGV[1])
-local others = redis.call('ZCARD', replicas)
-redis.call('ZADD', replicas, now + tonumber(ARGV[3]), ARGV[1])
-local holder = redis.call('GET', lease)
-local mine = holder and string.sub(holder, -#ARGV[1]) == ARGV[1]
-if mine then
-  redis.call('PEXPIRE', lease, ARGV[2])
-elseif not holder then
-  holder = string.format('%.0f', sequences(1) + 1) .. ':' .. ARGV[1]
-  redis.call('SET', lease, holder, 'PX', ARGV[2])
-  redis.pcall('XGROUP', 'CREATE', waiting, '${GROUP}', '0', 'MKSTREAM')
-  mine = true
-end
-return state({ mine and holder or '', others })`,
-
-  // who and token: a clean stop
-  leave: `
-redis.call('ZREM', replicas, ARGV[1])
-local holder = redis.call('GET', lease)
-if holder and string.sub(holder, -#ARGV[1]) == ARGV[1] then redis.call('DEL', lease) end
-return state(0)`,
-
-  // holder, entries, after: what was read before and is not settled, or '>': what nobody has read
-  read: `
-if not sends(ARGV[1]) then return false end
-local found = redis.call('XREADGROUP', 'GROUP', '${GROUP}', 'sender', 'COUNT', ARGV[2], 'STREAMS', waiting, ARGV[3])
-return { found and found[1][2] or {} }`,
-
-  // holder, id, size, id, size...
-  forget: `
-if not sends(ARGV[1]) then return false end
-local n, size = 0, 0
-for i = 2, #ARGV, 2 do
-  if redis.call('XDEL', waiting, ARGV[i]) == 1 then
-    n = n + 1
-    size = size + tonumber(ARGV[i + 1])
-  end
-  redis.call('XACK', waiting, '${GROUP}', ARGV[i])
-end
-count('waiting', -n)
-count('bytes', -size)
-return state(n)`,
-
-  // holder, time, id, reason, id, reason...
-  bury: `
-if not sends(ARGV[1]) then return false end
-local n, size = 0, 0
-evenFull()
-for i = 3, #ARGV, 2 do
-  local found = redis.call('XRANGE', waiting, ARGV[i], ARGV[i])[1]
-  if found then
-    local f = found[2]
-    redis.call('XADD', dead, id(sequences(1) + 1), 'u', f[2], 't', f[4], 'b', f[6], 'r', ARGV[i + 1], 'd', ARGV[2])
-    redis.call('XDEL', waiting, ARGV[i])
-    n = n + 1
-    size = size + #ARGV[i + 1]
-  end
-  redis.call('XACK', waiting, '${GROUP}', ARGV[i])
-end
-count('waiting', -n)
-count('dead', n)
-count('bytes', size)
-return state(n)`,
-
-  // 'retry' or 'purge', time, then ids; or 'all', the last id, how many
-  exhume: `
-local letters = {}
-if ARGV[3] == 'all' then
-  letters = redis.call('XRANGE', dead, '-', ARGV[4], 'COUNT', ARGV[5])
-else
-  local named = {}
-  for i = 3, #ARGV do
-    if not named[ARGV[i]] then letters[#letters + 1] = redis.call('XRANGE', dead, ARGV[i], ARGV[i])[1] end
-    named[ARGV[i]] = true
-  end
-end
-local n, size = #letters, 0
-evenFull()
-for i = 1, n do
-  local f = letters[i][2]
-  size = size + #f[8]
-  if ARGV[1] == 'retry' then
-    redis.call('XADD', waiting, id(sequences(1) + 1), 'u', f[2], 't', ARGV[2], 'b', f[6])
-  else
-    size = size + #f[2] + #f[6] + ${OVERHEAD}
-  end
-  redis.call('XDEL', dead, letters[i][1])
-end
-count('dead', -n)
-count('bytes', -size)
-if ARGV[1] == 'retry' then count('waiting', n) end
-return state(n)`,
-
-  state: 'return state(0)'
-} as const
 
 export type ScriptName = keyof typeof SCRIPTS
 
@@ -188,13 +14,15 @@ export interface Answer {
   deadLetters: number
   /** When the entry in front of the stream was received. */
   oldest?: number
+  /** The account of the replica that asked, where the script says it. */
+  account?: Account
   more: unknown
 }
 
 type Argument = string | number
 
 export interface Scripts {
-  readonly keys: { books: string; waiting: string; dead: string; lease: string; replicas: string }
+  readonly keys: { books: string; waiting: string; dead: string; lease: string; replicas: string; accounts: string }
   /** @returns undefined where a holder was named that does not hold the lease (any more): then nothing was done */
   run(name: Exclude<ScriptName, 'read'>, ...args: Argument[]): Promise<Answer | undefined>
   /** Entries as Redis has them: `[id, fields or null where the entry was deleted by other hands]`. */
@@ -207,14 +35,15 @@ type Command = (...args: Argument[]) => Promise<unknown>
 export function createScripts(redis: Redis, prefix: string): Scripts {
   const commands = redis as unknown as Record<string, Command>
   for (const [name, lua] of Object.entries(SCRIPTS)) {
-    redis.defineCommand(`outbox_${name}`, { numberOfKeys: 5, lua: PRELUDE + lua })
+    redis.defineCommand(`outbox_${name}`, { numberOfKeys: 6, lua: PRELUDE + lua })
   }
   const keys = {
     books: `${prefix}:books`,
     waiting: `${prefix}:waiting`,
     dead: `${prefix}:dead`,
     lease: `${prefix}:lease`,
-    replicas: `${prefix}:replicas`
+    replicas: `${prefix}:replicas`,
+    accounts: `${prefix}:accounts`
   }
   const all = Object.values(keys)
   const call = (name: ScriptName, args: Argument[]) => (commands[`outbox_${name}`] as Command)(...all, ...args)
@@ -222,10 +51,17 @@ export function createScripts(redis: Redis, prefix: string): Scripts {
   return {
     keys,
     async run(name, ...args) {
-      const reply = (await call(name, args)) as [number, number, number, string, unknown] | null
+      const reply = (await call(name, args)) as [number, number, number, string, unknown, number[]] | null
       if (reply === null) return undefined
-      const [waiting, bytes, deadLetters, oldest, more] = reply
-      return { waiting, bytes, deadLetters, ...(oldest !== '' && { oldest: Number(oldest) }), more }
+      const [waiting, bytes, deadLetters, oldest, more, own] = reply
+      return {
+        waiting,
+        bytes,
+        deadLetters,
+        ...(oldest !== '' && { oldest: Number(oldest) }),
+        ...(own.length > 0 && { account: readAccount(own) }),
+        more
+      }
     },
     async read(...args) {
       const reply = (await call('read', args)) as [[string, string[] | null][]] | null

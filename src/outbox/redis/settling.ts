@@ -32,8 +32,8 @@ export function createSettling({ scripts, window, lease, now, know, failed }: Se
     flushing ??= (async () => {
       for (let holder = lease.holder(); holder !== undefined && window.settled.size > 0; holder = lease.holder()) {
         const some = [...window.settled].slice(0, SLICE)
-        const pairs = some.flatMap(([id, size]) => [`${id}-0`, size])
-        const after = await scripts.run('forget', holder, ...pairs)
+        const gone = some.flatMap(([id, { size, from }]) => [`${id}-0`, size, from])
+        const after = await scripts.run('forget', holder, ...gone)
         if (after === undefined) {
           lease.lost(holder)
           return

@@ -2,7 +2,8 @@ import { FairIndex } from '../fair-index.js'
 import type { ClaimBounds, Claimed, EntryId } from '../outbox.js'
 import { queueNumber } from '../users.js'
 import { sequenceOf } from './dead-letters.js'
-import { OVERHEAD, type Scripts } from './scripts.js'
+import { OVERHEAD } from './lua.js'
+import type { Scripts } from './scripts.js'
 
 /** What is held here of the stream, at most; the rest waits in Redis. */
 const MOST_ENTRIES = 20_000
@@ -15,6 +16,8 @@ const ADRIFT = -1
 interface Claim {
   row: number
   size: number
+  /** The replica that it came by. */
+  from: string
 }
 
 /**
@@ -29,12 +32,12 @@ interface Claim {
  */
 export class Window {
   #index = new FairIndex()
-  #entries: ({ user: string; body: string } | undefined)[] = []
+  #entries: ({ user: string; body: string; from: string } | undefined)[] = []
   /** Those that this process has claimed; without a row (adrift) while it holds no lease, or has not read them again. */
   #claims = new Map<EntryId, Claim>()
   #lifted = new Set<EntryId>()
-  /** Settled here, and not yet in Redis: id to size. */
-  readonly settled = new Map<EntryId, number>()
+  /** Settled here, and not yet in Redis. */
+  readonly settled = new Map<EntryId, Pick<Claim, 'size' | 'from'>>()
   settledBytes = 0
   #scripts: Scripts
   #cursor = '0'
@@ -102,13 +105,13 @@ export class Window {
     const sequence = sequenceOf(id)
     if (this.settled.has(sequence)) return
     if (fields === null) {
-      this.settled.set(sequence, 0)
+      this.settled.set(sequence, { size: 0, from: '' })
       return
     }
-    const [, user = '', , at, , body = ''] = fields
+    const [, user = '', , at, , body = '', , from = ''] = fields
     const size = Buffer.byteLength(body)
     const row = this.#index.add(queueNumber(user), sequence, Number(at), size)
-    this.#entries[row] = { user, body }
+    this.#entries[row] = { user, body, from }
     const claim = this.#claims.get(sequence)
     if (claim === undefined) return
     this.#index.takeOne(row)
@@ -117,16 +120,17 @@ export class Window {
 
   take(max: ClaimBounds): Claimed[] {
     return this.#index.take(max.entries, max.bytes).map(row => {
-      const { user, body } = this.#entries[row] as { user: string; body: string }
+      const { user, body } = this.#entries[row]!
       const id = this.#claim(row)
       return { id, user, body, receivedAt: this.#index.receivedAt[row] as number }
     })
   }
 
   #claim(row: number): number {
-    const { user } = this.#entries[row] as { user: string }
+    const { user, from } = this.#entries[row]!
     const id = this.#index.sequence[row] as number
-    this.#claims.set(id, { row, size: (this.#index.size[row] as number) + Buffer.byteLength(user) + OVERHEAD })
+    const size = (this.#index.size[row] as number) + Buffer.byteLength(user) + OVERHEAD
+    this.#claims.set(id, { row, size, from })
     return id
   }
 
@@ -146,7 +150,7 @@ export class Window {
       if (claim === undefined) continue
       this.#claims.delete(id)
       if (gone) {
-        this.settled.set(id, claim.size)
+        this.settled.set(id, claim)
         this.settledBytes += claim.size
       }
       if (claim.row === ADRIFT) continue
@@ -159,7 +163,7 @@ export class Window {
   /** Redis has heard of these. */
   confirmed(ids: readonly EntryId[]): void {
     for (const id of ids) {
-      this.settledBytes -= this.settled.get(id) ?? 0
+      this.settledBytes -= this.settled.get(id)?.size ?? 0
       this.settled.delete(id)
     }
   }
