@@ -20,6 +20,7 @@ import {
 import { createDrain, type Drain } from './guard/drain.js'
 import { type Limits, limitExceeded, type Sender } from './guard/limits.js'
 import { type OverloadOptions, refuseOverload } from './guard/overload.js'
+import { createRoom } from './guard/room.js'
 
 /**
  * The public listener: what a request meets, in the order in which it meets it. The order is a security property.
@@ -31,7 +32,7 @@ import { type OverloadOptions, refuseOverload } from './guard/overload.js'
  *  5. does the request come from an allowed page (403)?
  *  6. whose session is it (401, 503)? The answer carries `X-Session-Tag` from here on
  *  7. the user is counted (429)
- *  8. is the body what it says it is (415)? Then it is read, counted while it comes (413)
+ *  8. is the body what it says it is (415), and is there room for it (503)? Then it is read, counted while it comes (413)
  *  9. the entries are checked, made safe and made to fit (400), and counted (429)
  * 10. delivery takes them
  */
@@ -113,6 +114,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   const invalid = new WeakSet<object>()
   const open = new Set<FastifyReply>()
   const drain = createDrain()
+  const room = createRoom(options.bodyLimit, () => options.onOverload('memory'))
   // before any plugin: a route that one registers keeps the handler of that moment
   app.setErrorHandler(createErrorAnswer(options.planLimit))
   guardConnections(app.server, (request, response) => app.routing(request, response), refused)
@@ -124,6 +126,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     const { visit } = request
     open.delete(reply)
     drain.leave()
+    room.give(visit.bytes)
     if (!visit.counted) limits.uncounted?.(visit.sender)
     const route = labels.get(request.url) ?? 'other'
     const gone = !reply.raw.writableFinished
@@ -156,6 +159,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       tag: undefined,
       entries: 0,
       errorCode: '',
+      bytes: 0,
       reading: undefined,
       counted: false
     }
@@ -210,7 +214,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     options.client(app, routes.client)
   }
 
-  const ingest = { ...options, limits, bulkUrl: routes.bulk }
+  const ingest = { ...options, limits, room, bulkUrl: routes.bulk }
   await app.register(scope => registerIngest(scope, ingest), { prefix })
   return {
     app,

@@ -6,6 +6,7 @@ import { HttpError } from '../errors.js'
 import { checkContent } from '../guard/content.js'
 import { type Limits, limitExceeded, limitHeaders, type Standing } from '../guard/limits.js'
 import { createOriginCheck } from '../guard/origin.js'
+import type { Room } from '../guard/room.js'
 import type { Session, SessionSource } from '../session/session.js'
 import './visit.js'
 
@@ -31,9 +32,9 @@ export interface IngestOptions {
 /** Steps 5 to 10 of the public listener, on a scope of their own: see `public.ts`. */
 export async function registerIngest(
   app: FastifyInstance,
-  options: IngestOptions & { limits: Limits; bulkUrl: string }
+  options: IngestOptions & { limits: Limits; room: Room; bulkUrl: string }
 ): Promise<void> {
-  const { sessions, limits, metrics, reader } = options
+  const { sessions, limits, room, metrics, reader } = options
   const checkOrigin = createOriginCheck(options.allowedOrigins)
 
   const admit = (request: FastifyRequest, reply: FastifyReply, session: Session | null, byHeader: boolean): void => {
@@ -60,6 +61,7 @@ export async function registerIngest(
       reply.headers(limitHeaders(standing))
     }
     checkContent(request.headers)
+    request.visit.bytes = room.take(request.headers)
   }
 
   // One hook, so that a request whose session is known passes it without a promise

@@ -9,6 +9,8 @@ export interface Visit {
   tag: string | undefined
   entries: number
   errorCode: string
+  /** Bytes that it takes of the room for requests under way. */
+  bytes: number
   reading: Reading | undefined
   /** Its entries were asked for at the limits. */
   counted: boolean
