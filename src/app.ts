@@ -58,8 +58,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const secrets = new Set(secretsOf(config))
   const log = createLogger({
     level: config.LOG_LEVEL,
-    secrets,
-    destination: options.logDestination
+    secrets: () => secrets,
+    ...(options.logDestination ? { destination: options.logDestination } : {})
   })
   let phase: Phase = 'starting'
 
@@ -135,8 +135,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const tag = createSessionTagger(
     config.SESSION_JWT_SECRET ?? config.SESSION_SECRET.at(-1) ?? config.LOGTRAIL_API_KEY[0]!
   )
-  const isSpared = createAddressList(config.RATE_LIMIT_ALLOWLIST)
-  const logRequest = createRequestLog(log)
   const warn = createWarnings(log)
   const clientRoute = createClientRoute()
   if (!clientRoute) log.warn('client.js is not built, and not served: run `npm run build`')
@@ -146,11 +144,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     bodyLimit: config.BODY_LIMIT,
     trustProxy: config.TRUST_PROXY,
     allowedOrigins: new Set(config.ALLOWED_ORIGINS),
-    isSpared(address) {
-      // asked for every request's address
-      history.client(address)
-      return isSpared(address)
-    },
+    isSpared: createAddressList(config.RATE_LIMIT_ALLOWLIST),
+    onAddress: history.client,
     sessions,
     anonymous: config.ANONYMOUS === 'allow' || config.SESSION_MODE === 'none',
     tag,
@@ -162,10 +157,10 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       code === 'QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED'
         ? config.LOGTRAIL_LOGS_PER_MONTH
         : config.LOGTRAIL_REQUESTS_PER_MINUTE,
-    logRequest(entry) {
-      history.request(entry.status, entry.error_code, entry.duration_ms)
-      history.user(entry.user)
-      logRequest(entry)
+    logRequest: createRequestLog(log),
+    onEnd(status, errorCode, durationMs, tag) {
+      history.request(status, errorCode, durationMs)
+      history.user(tag)
     },
     onOverload: warn.overload,
     isStopping: () => phase === 'stopping',
@@ -173,8 +168,10 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       history.untrustedForwarding()
       warn.untrustedForwarding(address)
     },
-    delivery: (app, read) =>
-      line ? deliverBy(line.delivery, app, read, config, metrics) : deliverDirect(app, read, config, client, metrics)
+    delivery: (app, paths, read) =>
+      line
+        ? deliverBy(line.delivery, app, paths, read, config, metrics)
+        : deliverDirect(app, paths, read, config, client, metrics)
   })
   const admin =
     config.ADMIN_PORT === 0

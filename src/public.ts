@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { RequestLine } from './admin/request-log.js'
@@ -7,7 +8,7 @@ import { type IngestOptions, registerIngest } from './app/ingest.js'
 import { otherMethods } from './app/other-methods.js'
 import './app/visit.js'
 import { type ErrorCode, HttpError } from './errors.js'
-import { clientAddress, foldAddress } from './guard/address.js'
+import { clientAddress, createCallers } from './guard/address.js'
 import {
   ANSWER_HEADERS,
   CONNECTION_OPTIONS,
@@ -18,7 +19,7 @@ import {
   type RefusedConnection
 } from './guard/connections.js'
 import { createDrain, type Drain } from './guard/drain.js'
-import { type Limits, limitExceeded, type Sender } from './guard/limits.js'
+import { type Limits, limitExceeded, type Sender, type Standing } from './guard/limits.js'
 import { type OverloadOptions, refuseOverload } from './guard/overload.js'
 import { createRoom } from './guard/room.js'
 
@@ -40,12 +41,16 @@ export interface PublicOptions extends IngestOptions {
   /** Without a slash at its end; the empty one for routes at the root. */
   prefix: string
   trustProxy: readonly string[] | undefined
-  /** Addresses that the address limit spares. */
+  /** Addresses that the address limit spares. Asked about an address once, and perhaps again. */
   isSpared: (address: string) => boolean
+  /** Who sends: told for every request. */
+  onAddress: (address: string) => void
   createLimits: (app: FastifyInstance, sender: (request: FastifyRequest) => Sender) => Promise<Limits>
   /** What the plan allows, for a 429 of Logtrail that does not say so itself. */
   planLimit: (code: ErrorCode) => number
-  logRequest: (line: RequestLine) => void
+  logRequest: (line: () => RequestLine) => void
+  /** A request is over. @param durationMs of what became a request; @param tag of its user, where there is one */
+  onEnd: (status: number, errorCode: string, durationMs?: number, tag?: string) => void
   isStopping: () => boolean
   onOverload: OverloadOptions['onOverload']
   /** A forwarding header came from an address that is not trusted. */
@@ -65,12 +70,11 @@ const EXPOSED = [
   'X-Request-Id',
   'X-Session-Tag'
 ]
-const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip'] as const
 
 export interface PublicListener {
   app: FastifyInstance
   /** The requests in flight. */
-  drain: Drain
+  drain: Drain<FastifyReply>
   /** Whether a request is in flight whose entries are not with delivery yet. */
   isReading(): boolean
   /** Answers 503 to every request that is not answered yet: whoever still waits when the time to drain is over. */
@@ -88,7 +92,8 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
 
   const refused = (what: RefusedConnection): void => {
     metrics.request('other', what.status, what.error_code)
-    options.logRequest({ route: 'other', ...what })
+    options.onEnd(what.status, what.error_code)
+    options.logRequest(() => ({ route: 'other', ...what }))
   }
   const app = fastify({
     ...CONNECTION_OPTIONS,
@@ -111,9 +116,10 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       return labels.has(path) ? path : NOWHERE
     }
   })
+  const callerOf = createCallers(options.isSpared)
+  const answerHeaders = Object.entries(ANSWER_HEADERS)
   const invalid = new WeakSet<object>()
-  const open = new Set<FastifyReply>()
-  const drain = createDrain()
+  const drain = createDrain<FastifyReply>()
   const room = createRoom(options.bodyLimit, () => options.onOverload('memory'))
   // before any plugin: a route that one registers keeps the handler of that moment
   app.setErrorHandler(createErrorAnswer(options.planLimit))
@@ -124,16 +130,16 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
 
   const ended = (request: FastifyRequest, reply: FastifyReply): void => {
     const { visit } = request
-    open.delete(reply)
-    drain.leave()
     room.give(visit.bytes)
     if (!visit.counted) limits.uncounted?.(visit.sender)
     const route = labels.get(request.url) ?? 'other'
     const gone = !reply.raw.writableFinished
     const status = gone ? CLIENT_GONE : reply.statusCode
     const errorCode = gone ? 'CLIENT_GONE' : visit.errorCode
+    const duration = performance.now() - visit.startedAt
     metrics.request(route, status, errorCode)
-    options.logRequest({
+    options.onEnd(status, errorCode, duration, visit.tag)
+    options.logRequest(() => ({
       request_id: request.id,
       route,
       method: request.method,
@@ -141,21 +147,22 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       ...(errorCode ? { error_code: errorCode } : {}),
       ...(visit.entries ? { entries: visit.entries } : {}),
       ...(visit.tag ? { user: visit.tag } : {}),
-      duration_ms: Math.round((performance.now() - visit.startedAt) * 100) / 100
-    })
+      duration_ms: Math.round(duration * 100) / 100
+    }))
   }
 
   app.addHook('onRequest', (request, reply, done) => {
     const { raw, headers } = request
     // of a trusted proxy `ips` has the client's address besides the proxy's own, even where the two are the same
-    if (FORWARDING.some(name => headers[name] !== undefined) && (request.ips?.length ?? 1) < 2) {
+    if (isForwarded(headers) && (request.ips?.length ?? 1) < 2) {
       options.onUntrustedForwarding(clientAddress(undefined, raw.socket.remoteAddress))
     }
-    const address = clientAddress(request.ip, raw.socket.remoteAddress)
+    const { address, key, spared } = callerOf(request.ip, raw.socket.remoteAddress)
+    options.onAddress(address)
     request.visit = {
       startedAt: performance.now(),
       address,
-      sender: { addressKey: foldAddress(address), userId: undefined, spared: options.isSpared(address) },
+      sender: { addressKey: key, userId: undefined, spared },
       tag: undefined,
       entries: 0,
       errorCode: '',
@@ -163,12 +170,14 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       reading: undefined,
       counted: false
     }
-    drain.enter()
-    open.add(reply)
+    const place = drain.enter(reply)
     // not Fastify's onResponse, which is silent of a client that went away before its answer
-    onceOver(reply.raw, raw.socket, () => ended(request, reply))
+    onceOver(reply.raw, raw.socket, () => {
+      drain.leave(place)
+      ended(request, reply)
+    })
     reply.header('x-request-id', request.id)
-    for (const name in ANSWER_HEADERS) reply.header(name, ANSWER_HEADERS[name as keyof typeof ANSWER_HEADERS])
+    for (const [name, value] of answerHeaders) reply.header(name, value)
     if (!namesOneHost(raw.rawHeaders) || invalid.has(raw.socket)) {
       // Node.js has read on already: what stands behind an invalid request in the same packet must not run either
       invalid.add(raw.socket)
@@ -192,19 +201,24 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   const isPreflight = (request: FastifyRequest) => request.method === 'OPTIONS' && labels.has(request.url)
   await refuseOverload(app, { spares: isPreflight, onOverload: options.onOverload })
 
-  app.addHook('onRequest', async (request, reply) => {
-    if (options.isStopping()) {
-      reply.header('connection', 'close')
-      throw shuttingDown()
-    }
-    const { sender } = request.visit
-    const standing = sender.spared ? null : await limits.address(request, sender)
+  const passAddress = (request: FastifyRequest, standing: Standing | null): Error | undefined => {
     if (standing?.exceeded && !isPreflight(request)) {
-      throw limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
+      return limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
     }
     // here and not by the handler of the unknown, which would read the body first, and with Fastify's own parsers
     // (@fastify/cors has a route for OPTIONS of any address, preflight or not)
-    if (request.is404 || request.url === NOWHERE) throw new HttpError('ROUTE_NOT_FOUND')
+    if (request.is404 || request.url === NOWHERE) return new HttpError('ROUTE_NOT_FOUND')
+  }
+
+  app.addHook('onRequest', (request, reply, done) => {
+    if (options.isStopping()) {
+      reply.header('connection', 'close')
+      done(shuttingDown())
+      return
+    }
+    const { sender } = request.visit
+    if (sender.spared) done(passAddress(request, null))
+    else limits.address(request, sender).then(standing => done(passAddress(request, standing)), done)
   })
 
   otherMethods(app, routes.logs, 'POST')
@@ -214,19 +228,25 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     options.client(app, routes.client)
   }
 
-  const ingest = { ...options, limits, room, bulkUrl: routes.bulk }
-  await app.register(scope => registerIngest(scope, ingest), { prefix })
+  // a scope of its own for its hooks and parsers, without a prefix: @fastify/http-proxy would match that letter by letter
+  await app.register(scope => registerIngest(scope, { ...options, limits, room, paths: routes }))
   return {
     app,
     drain,
     isReading() {
-      for (const reply of open) if (!reply.sent && reply.request.visit.reading === undefined) return true
+      for (const reply of drain.each()) if (!reply.sent && reply.request.visit.reading === undefined) return true
       return false
     },
     giveUp() {
-      for (const reply of open) if (!reply.sent) reply.header('connection', 'close').send(shuttingDown())
+      for (const reply of drain.each()) if (!reply.sent) reply.header('connection', 'close').send(shuttingDown())
     }
   }
+}
+
+function isForwarded(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined || headers['x-real-ip'] !== undefined
+  )
 }
 
 function shuttingDown(): HttpError {

@@ -58,11 +58,19 @@ export function createMetrics(readings: Readings): Metrics {
     }
   })
 
-  const requests = new Counter({
+  // counted here and told at a scrape: prom-client would hash the labels at every request
+  const answers = new Map<string, { status: number; error_code: string; count: number }[]>()
+  new Counter({
     name: `${prefix}requests_total`,
     help: 'Requests of browsers by route, HTTP status and error code.',
     labelNames: ['route', 'status', 'error_code'] as const,
-    registers
+    registers,
+    collect() {
+      this.reset()
+      for (const [route, kinds] of answers) {
+        for (const { status, error_code, count } of kinds) this.inc({ route, status, error_code }, count)
+      }
+    }
   })
   const upstreamRequests = new Counter({
     name: `${prefix}upstream_requests_total`,
@@ -113,8 +121,7 @@ export function createMetrics(readings: Readings): Metrics {
     }
   })
 
-  // prom-client hashes the labels at every inc(): the children are made once and looked up by one string
-  const requestChildren = new Map<string, { inc(): void }>()
+  // prom-client hashes the labels at every inc(): the children are made once
   const upstreamChildren = new Map<number | string, { inc(): void }>()
   return {
     registry,
@@ -122,13 +129,15 @@ export function createMetrics(readings: Readings): Metrics {
       books[outcome] += count
     },
     request(route, status, error_code) {
-      const key = `${route} ${status} ${error_code}`
-      let child = requestChildren.get(key)
-      if (!child) {
-        child = requests.labels({ route, status, error_code })
-        requestChildren.set(key, child)
+      const kinds = answers.get(route) ?? []
+      if (kinds.length === 0) answers.set(route, kinds)
+      for (const kind of kinds) {
+        if (kind.status === status && kind.error_code === error_code) {
+          kind.count++
+          return
+        }
       }
-      child.inc()
+      kinds.push({ status, error_code, count: 1 })
     },
     upstream(status, seconds) {
       let child = upstreamChildren.get(status)

@@ -17,12 +17,12 @@ export interface RequestLine {
   duration_ms?: number
 }
 
-/** Writes request lines at info, sampled when floods come. */
-export function createRequestLog(log: Logger, options: SamplingOptions = {}): (line: RequestLine) => void {
+/** Writes request lines at info, sampled when floods come. @returns told of every request; makes a line only where it is written */
+export function createRequestLog(log: Logger, options: SamplingOptions = {}): (line: () => RequestLine) => void {
   if (!log.isLevelEnabled('info')) return () => {}
   const sample = createSampling(options)
   return line => {
     const sampled = sample()
-    if (sampled > 0) log.info(sampled > 1 ? { ...line, sampled } : line, 'request')
+    if (sampled > 0) log.info(sampled > 1 ? { ...line(), sampled } : line(), 'request')
   }
 }

@@ -1,10 +1,10 @@
-import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Metrics } from '../admin/metrics.js'
 import type { Config } from '../config.js'
 import { type Budget, createBudget } from '../delivery/budget.js'
 import { systemClock } from '../delivery/clock.js'
 import type { Delivery, DeliveryOptions } from '../delivery/delivery.js'
-import { deliveryRoutes } from '../delivery/routes.js'
+import { deliveryRoutes, type IngestPaths, type Read } from '../delivery/routes.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { Keyring } from '../logtrail/keyring.js'
 import type { Outbox } from '../outbox/outbox.js'
@@ -107,12 +107,14 @@ async function createShared(config: Config, metrics: Metrics, log: FastifyBaseLo
 export function deliverBy(
   delivery: Delivery,
   app: FastifyInstance,
-  read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+  paths: IngestPaths,
+  read: Read,
   config: Config,
   metrics: Metrics
 ): void {
   const queued = config.DELIVERY === 'queued'
   deliveryRoutes(app, {
+    paths,
     delivery: queued ? keepingBooks(delivery, metrics) : delivery,
     read,
     toDeliver({ visit, url }) {
@@ -120,27 +122,33 @@ export function deliverBy(
       return {
         user: userId === undefined ? `a:${addressKey}` : `u:${userId}`,
         entries: visit.reading!.entries,
-        bulk: url.endsWith('/bulk')
+        bulk: url === paths.bulk
       }
     },
     positions: ({ visit }) => visit.reading!.positions,
     status: queued ? 202 : 201,
-    onReceipt: ({ visit }, receipt) => ({ ...receipt, accepted: receipt.accepted + visit.reading!.filtered })
+    onReceipt({ visit }, receipt) {
+      const { filtered } = visit.reading!
+      return filtered === 0 ? receipt : { ...receipt, accepted: receipt.accepted + filtered }
+    }
   })
 }
 
 /** What is stored is `queued`; what could not be stored is refused, and so `rejected`. */
 function keepingBooks(delivery: Delivery, metrics: Metrics): Pick<Delivery, 'deliver'> {
   return {
-    async deliver(request) {
-      try {
-        const receipt = await delivery.deliver(request)
-        metrics.entries('queued', request.entries.length)
-        return receipt
-      } catch (error) {
-        metrics.entries('rejected', request.entries.length)
-        throw error
-      }
+    deliver(request) {
+      const { length } = request.entries
+      return delivery.deliver(request).then(
+        receipt => {
+          metrics.entries('queued', length)
+          return receipt
+        },
+        error => {
+          metrics.entries('rejected', length)
+          throw error
+        }
+      )
     }
   }
 }
@@ -153,13 +161,15 @@ export function queueReading(outbox: Outbox | undefined): { entries: number; byt
 
 export async function deliverDirect(
   app: FastifyInstance,
-  read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>,
+  paths: IngestPaths,
+  read: Read,
   config: Config,
   client: LogtrailClient,
   metrics: Metrics
 ): Promise<void> {
   const { direct } = await import('../delivery/direct.js')
   return direct(app, {
+    paths,
     client,
     baseUrl: config.LOGTRAIL_URL,
     read,

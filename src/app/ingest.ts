@@ -1,14 +1,15 @@
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Metrics } from '../admin/metrics.js'
-import type { Reader } from '../entry/reader.js'
+import type { IngestPaths, Read } from '../delivery/routes.js'
+import type { Reader, Reading } from '../entry/reader.js'
 import { RefusedEntries } from '../entry/refusal.js'
 import { HttpError } from '../errors.js'
 import { checkContent } from '../guard/content.js'
-import { type Limits, limitExceeded, limitHeaders, type Standing } from '../guard/limits.js'
+import { type Limits, limitExceeded, type Standing } from '../guard/limits.js'
 import { createOriginCheck } from '../guard/origin.js'
 import type { Room } from '../guard/room.js'
 import type { Session, SessionSource } from '../session/session.js'
-import './visit.js'
+import type { Visit } from './visit.js'
 
 const NOT_THEIRS = "The session is another user's than X-Session-Tag names."
 
@@ -22,17 +23,14 @@ export interface IngestOptions {
   tag: (userId: string) => string
   reader: Reader
   metrics: Metrics
-  /** Registers the two ingestion routes; `read` must run before their handler. */
-  delivery: (
-    app: FastifyInstance,
-    read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
-  ) => Promise<void> | void
+  /** Registers the two ingestion routes; `read` must run before anything is delivered. */
+  delivery: (app: FastifyInstance, paths: IngestPaths, read: Read) => Promise<void> | void
 }
 
 /** Steps 5 to 10 of the public listener, on a scope of their own: see `public.ts`. */
 export async function registerIngest(
   app: FastifyInstance,
-  options: IngestOptions & { limits: Limits; room: Room; bulkUrl: string }
+  options: IngestOptions & { limits: Limits; room: Room; paths: IngestPaths }
 ): Promise<void> {
   const { sessions, limits, room, metrics, reader } = options
   const checkOrigin = createOriginCheck(options.allowedOrigins)
@@ -58,7 +56,7 @@ export async function registerIngest(
         const anonymous = request.visit.sender.userId === undefined
         throw limitExceeded(anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED', standing)
       }
-      reply.headers(limitHeaders(standing))
+      setLimitHeaders(reply, standing)
     }
     checkContent(request.headers)
     request.visit.bytes = room.take(request.headers)
@@ -98,20 +96,38 @@ export async function registerIngest(
     (_request, body, done) => done(null, body)
   )
 
-  const countEntries = async ({ visit }: FastifyRequest, reply: FastifyReply, received: number): Promise<void> => {
-    const standing: Standing | null = await limits.entries(visit.sender, received)
+  const takeEntries = (request: FastifyRequest, reply: FastifyReply, reading: Reading, standing: Standing | null) => {
+    const { visit } = request
     visit.counted = true
-    if (standing?.exceeded) {
-      const anonymous = visit.sender.userId === undefined
-      const code = standing.code ?? (anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_LOGS_EXCEEDED')
-      throw limitExceeded(code, standing)
+    if (standing !== null) {
+      if (standing.exceeded) {
+        const anonymous = visit.sender.userId === undefined
+        const code = standing.code ?? (anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_LOGS_EXCEEDED')
+        throw limitExceeded(code, standing)
+      }
+      if (standing.requests) setLimitHeaders(reply, standing.requests)
     }
-    if (standing?.requests) reply.headers(limitHeaders(standing.requests))
+    visit.reading = reading
+    metrics.entries('received', reading.received)
+    metrics.entries('filtered', reading.filtered)
+    metrics.entries('trimmed', reading.trimmed)
+    metrics.entries('redacted', reading.redacted)
+    if (reading.notes.length > 0) {
+      options.log.debug({ request_id: request.id, fields: reading.notes }, 'entries changed on their way')
+    }
   }
 
-  await options.delivery(app, async (request, reply) => {
+  /** Every entry of a request that is refused is in the books, twice. */
+  const refuse = (visit: Visit, error: unknown): never => {
+    if (error instanceof RefusedEntries) visit.entries = error.received
+    metrics.entries('received', visit.entries)
+    metrics.entries('rejected', visit.entries)
+    throw error
+  }
+
+  await options.delivery(app, options.paths, (request, reply) => {
     const { visit } = request
-    const bulk = request.url === options.bulkUrl
+    const body = request.body as Buffer
     const who = {
       userId: visit.sender.userId,
       ip: visit.address,
@@ -119,24 +135,22 @@ export async function registerIngest(
       requestId: request.id,
       receivedAt: Date.now()
     }
-    const body = request.body as Buffer
     try {
-      const reading = bulk ? reader.bulk(body, who) : reader.single(body, who)
+      const reading = request.url === options.paths.bulk ? reader.bulk(body, who) : reader.single(body, who)
       visit.entries = reading.received
-      await countEntries(request, reply, reading.received)
-      visit.reading = reading
-      metrics.entries('filtered', reading.filtered)
-      metrics.entries('trimmed', reading.trimmed)
-      metrics.entries('redacted', reading.redacted)
-      if (reading.notes.length > 0) {
-        options.log.debug({ request_id: request.id, fields: reading.notes }, 'entries changed on their way')
-      }
+      const standing = limits.entries(visit.sender, reading.received)
+      if (!(standing instanceof Promise)) return takeEntries(request, reply, reading, standing)
+      return standing
+        .then(known => takeEntries(request, reply, reading, known))
+        .catch((error: unknown) => refuse(visit, error))
     } catch (error) {
-      if (error instanceof RefusedEntries) visit.entries = error.received
-      metrics.entries('rejected', visit.entries)
-      throw error
-    } finally {
-      metrics.entries('received', visit.entries)
+      refuse(visit, error)
     }
   })
+}
+
+function setLimitHeaders(reply: FastifyReply, { limit, remaining, reset }: Standing): void {
+  reply.header('x-ratelimit-limit', limit)
+  reply.header('x-ratelimit-remaining', remaining)
+  reply.header('x-ratelimit-reset', reset)
 }

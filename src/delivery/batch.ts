@@ -54,16 +54,15 @@ function piece(entries: readonly Claimed[], names: boolean, more: Partial<Piece>
  * halving, one where the left half was taken: then the right one is bad without being asked).
  */
 export class Batch {
+  /** Not to be tried before (see Clock.now). */
+  due = 0
   /** How often in a row `current` met a fault of the upstream. */
   faults = 0
   /** Met a fault, and then Logtrail dealt with another batch. */
   suspect = false
-  /** How often `current`, one entry that stands alone, was put aside; and until when (see resting.ts and Clock.now). */
+  /** How often it was put aside (see resting.ts), and when last. */
   aside = 0
-  due = 0
-  /** How often in a row it met a fault while no other was there to be tried, and which was the last other. */
-  alone = 0
-  others = -1
+  asideAt = 0
   #stack: Piece[]
   #whole = true
 
@@ -201,14 +200,6 @@ export class Batch {
 
 export function idOf(entry: Claimed): EntryId {
   return entry.id
-}
-
-/** What is sent: one entry as it is, several as an array. */
-export function bodyOf(entries: readonly Claimed[]): string {
-  let body = (entries[0] as Claimed).body
-  if (entries.length === 1) return body
-  for (let i = 1; i < entries.length; i++) body += `,${(entries[i] as Claimed).body}`
-  return `[${body}]`
 }
 
 function accused(entry: Claimed, index: number, refusal: Refusal): Refused[] {

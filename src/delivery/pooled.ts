@@ -4,6 +4,7 @@ import type { MemoryOutbox } from '../outbox/memory.js'
 import type { EntryId } from '../outbox/outbox.js'
 import type { Refused } from './batch.js'
 import type { Delivery, DeliveryOptions, Receipt } from './delivery.js'
+import { PassingMap } from './passing-map.js'
 import { createSender } from './sender.js'
 
 /** Requests are looked through for late ones so often, all together: a timer for each would cost more than the rest. */
@@ -47,7 +48,7 @@ interface Place {
 export function createPooled(options: PooledOptions): Delivery {
   const { outbox, clock, budget, timeout, onSettled } = options
   /** In the order of arrival, and so of deadlines. */
-  const waiting = new Map<EntryId, Place>()
+  const waiting = new PassingMap<Place>()
   const sender = createSender({
     ...options,
     longestWait: Math.min(LONGEST_WAIT, timeout / 3),
@@ -140,10 +141,10 @@ export function createPooled(options: PooledOptions): Delivery {
   function enter(user: string, entries: readonly string[], bulk: boolean, waiter: Waiter): void {
     if (entries.length === 1) {
       const [id] = outbox.append([{ user, body: entries[0] as string }])
-      waiting.set(id as EntryId, { waiter, index: bulk ? 0 : null })
+      waiting.add(id as EntryId, { waiter, index: bulk ? 0 : null })
     } else {
       const ids = outbox.append(entries.map(body => ({ user, body })))
-      for (let index = 0; index < ids.length; index++) waiting.set(ids[index] as EntryId, { waiter, index })
+      for (let index = 0; index < ids.length; index++) waiting.add(ids[index] as EntryId, { waiter, index })
     }
     watch()
   }

@@ -2,10 +2,20 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Fault, HttpError } from '../errors.js'
 import type { Delivery, DeliveryRequest, Receipt } from './delivery.js'
 
+/** Reads and checks a request's entries, and throws or rejects with what is wrong. With a promise only where it has to wait. */
+export type Read = (request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
+
+/** Of the public listener, whole. */
+export interface IngestPaths {
+  logs: string
+  bulk: string
+}
+
 export interface RouteOptions {
+  paths: IngestPaths
   delivery: Pick<Delivery, 'deliver'>
-  /** Reads and checks the entries before anything is delivered. */
-  read: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+  /** Runs before anything is delivered. */
+  read: Read
   /** The checked entries of a request whose `read` has passed. */
   toDeliver: (request: FastifyRequest) => DeliveryRequest
   /** Where entries of the request were left out: for each that is delivered its index in the request. */
@@ -19,24 +29,46 @@ export interface RouteOptions {
 /** The two ingestion routes of pooled and queued delivery, answered with a receipt. */
 export function deliveryRoutes(app: FastifyInstance, options: RouteOptions): void {
   const { delivery, read, toDeliver, positions, status, onReceipt } = options
-  const deliver = async (request: FastifyRequest): Promise<Receipt> => {
+  const deliver = (request: FastifyRequest): Promise<Receipt> => {
     const at = positions(request)
-    if (at === undefined) return delivery.deliver(toDeliver(request))
-    try {
-      const receipt = await delivery.deliver(toDeliver(request))
-      return receipt.rejected ? { ...receipt, rejected: inRequest(receipt.rejected, at) } : receipt
-    } catch (error) {
-      throw error instanceof HttpError ? withFaults(error, at) : error
-    }
+    const delivered = delivery.deliver(toDeliver(request))
+    return at === undefined ? delivered : inBrowsersWords(delivered, at)
   }
-  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    await read(request, reply)
-    const receipt = onReceipt(request, await deliver(request))
-    // a string spares Fastify the search for a serialiser
-    return reply.code(status).type('application/json; charset=utf-8').send(JSON.stringify(receipt))
+  // No async function on the way: each costs a kilobyte, and most requests wait for nothing but their delivery.
+  const taken = (request: FastifyRequest, reply: FastifyReply): void => {
+    deliver(request).then(
+      receipt => answer(reply, status, onReceipt(request, receipt)),
+      error => fail(reply, error)
+    )
   }
-  app.post('/logs', handler)
-  app.post('/logs/bulk', handler)
+  const handler = (request: FastifyRequest, reply: FastifyReply): void => {
+    const reading = read(request, reply)
+    if (reading === undefined) taken(request, reply)
+    else reading.then(() => taken(request, reply)).catch(error => fail(reply, error))
+  }
+  app.post(options.paths.logs, handler)
+  app.post(options.paths.bulk, handler)
+}
+
+function fail(reply: FastifyReply, error: unknown): void {
+  // Sent: told 503 already, since this program ends.
+  if (!reply.sent) reply.send(error)
+}
+
+function answer(reply: FastifyReply, status: number, receipt: Receipt): void {
+  if (reply.sent) return
+  const body = receipt.rejected === undefined ? `{"accepted":${receipt.accepted}}` : JSON.stringify(receipt)
+  // A string spares Fastify the search for a serialiser.
+  reply.code(status).header('content-type', 'application/json; charset=utf-8').send(body)
+}
+
+async function inBrowsersWords(delivered: Promise<Receipt>, at: readonly number[]): Promise<Receipt> {
+  try {
+    const receipt = await delivered
+    return receipt.rejected ? { ...receipt, rejected: inRequest(receipt.rejected, at) } : receipt
+  } catch (error) {
+    throw error instanceof HttpError ? withFaults(error, at) : error
+  }
 }
 
 /** Faults by the indexes of what was delivered, as the browser counts its entries. */

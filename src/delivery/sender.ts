@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { Claimed, EntryId } from '../outbox/outbox.js'
-import { Batch, bodyOf, idOf } from './batch.js'
+import { Batch, idOf } from './batch.js'
 import { createBounds } from './bounds.js'
 import type { Ticket } from './budget.js'
 import type { Degraded, Sender, SenderOptions } from './delivery.js'
@@ -29,10 +29,11 @@ export function createSender(options: SenderOptions): Sender {
   const health = createHealth(clock, random, options.longestBackoff)
   const bounds = createBounds({ entries: options.maxBatch, bytes: options.maxBytes }, clock)
   const gate = createGate(options)
-  const resting = createResting({ clock, random, interval: budget.interval })
+  const resting = createResting(clock, random)
   const settlement = createSettlement({ ...options, freed: () => freed() })
   const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
-  const underWay = new Set<Batch>()
+  /** A few, and no Set: its tables would keep their entries, see passing-map.ts. */
+  const underWay: Batch[] = []
   const forfeited = new WeakSet<Batch>()
   const giveUp = new AbortController()
   // Each request under way listens; Node.js would warn of a leak.
@@ -48,8 +49,6 @@ export function createSender(options: SenderOptions): Sender {
   /** Set by `stop`. */
   let stopping: Promise<void> | undefined
   let stopped = () => {}
-  /** After a fault another batch is tried, if there is one: see resting.ts. */
-  let otherFirst = false
   let deadline = Number.POSITIVE_INFINITY
 
   function schedule(): void {
@@ -67,11 +66,11 @@ export function createSender(options: SenderOptions): Sender {
     if (!started || ended || claiming) return
     clock.clearTimeout(timer)
     for (;;) {
-      if (underWay.size >= most()) return
+      if (underWay.length >= most()) return
       const wait = sendNext()
       if (wait === 0) continue
       if (wait < Number.POSITIVE_INFINITY) timer = clock.setTimeout(pump, Math.min(Math.ceil(wait), LONGEST_TIMER))
-      const idle = !claiming && underWay.size === 0 && !settlement.busy()
+      const idle = !claiming && underWay.length === 0 && !settlement.busy()
       if (stopping !== undefined && idle && clock.now() + wait >= deadline) end()
       return
     }
@@ -89,23 +88,23 @@ export function createSender(options: SenderOptions): Sender {
   function sendNext(): number {
     const closed = shutFor()
     const rested = resting.next()
-    const restFor = rested === undefined ? Number.POSITIVE_INFINITY : Math.max(closed, resting.wait(rested))
-    if (rested !== undefined && restFor <= 0 && !otherFirst) {
-      resume(rested)
+    const restFor = rested === undefined ? Number.POSITIVE_INFINITY : Math.max(closed, rested.due - clock.now())
+    if (rested !== undefined && restFor <= 0) {
+      // Asked even so: a process that stood still has not heard that another sends by now.
+      if (outbox.holds?.() === false) forfeit()
+      else {
+        resting.remove(rested)
+        send(rested)
+      }
       return 0
     }
     const size = bounds.now()
     size.entries = health.shrink(size.entries)
     const { waiting, claimed } = outbox.stats()
-    const failing = health.failures() > 0
-    const hold = gate.hold(waiting - claimed, size, underWay.size === 0, stopping !== undefined, failing)
+    const hold = gate.hold(waiting - claimed, size, underWay.length === 0, stopping !== undefined)
     if (hold > 0 && gate.quiet()) schedule()
     const wait = Math.min(restFor, Math.max(closed, hold))
     if (wait > 0) return wait
-    if (rested !== undefined && restFor <= 0 && hold > 0) {
-      resume(rested)
-      return 0
-    }
     const claim = outbox.claim(size)
     if (!(claim instanceof Promise)) {
       take(claim)
@@ -116,29 +115,17 @@ export function createSender(options: SenderOptions): Sender {
     return Number.POSITIVE_INFINITY
   }
 
-  function resume(batch: Batch): void {
-    // Asked even so: a process that stood still has not heard that another sends by now.
-    if (outbox.holds?.() === false) {
-      forfeit()
-      return
-    }
-    resting.remove(batch)
-    send(batch, false)
-  }
-
   function arrived(claimed: Claimed[]): void {
     claiming = false
     // What an answer has changed while the store was read: there may be no token left, or a pause.
-    if (ended || shutFor() > 0 || underWay.size >= most()) release(claimed.map(idOf))
+    if (ended || shutFor() > 0 || underWay.length >= most()) release(claimed.map(idOf))
     else take(claimed)
     pump()
   }
 
   function take(entries: Claimed[]): void {
-    if (gate.claimed(entries)) {
-      resting.other()
-      send(new Batch(entries), true)
-    } else if (entries.length > 0) release(entries.map(idOf))
+    if (gate.claimed(entries)) send(new Batch(entries))
+    else if (entries.length > 0) release(entries.map(idOf))
   }
 
   function release(ids: readonly EntryId[]): void {
@@ -150,40 +137,39 @@ export function createSender(options: SenderOptions): Sender {
     void outbox.release(ids.filter(wanted))
   }
 
-  function send(batch: Batch, fresh: boolean): void {
-    otherFirst = false
+  function send(batch: Batch): void {
     const ticket = budget.take() as Ticket
     const entries = batch.current
-    const body = bodyOf(entries)
-    underWay.add(batch)
+    const single = entries.length === 1
+    const body = single ? (entries[0] as Claimed).body : join(entries)
+    underWay.push(batch)
     client
-      .post(entries.length === 1 ? 'logs' : 'bulk', body, { requestId: requestId(), signal: giveUp.signal })
+      .post(single ? 'logs' : 'bulk', body, { requestId: requestId(), signal: giveUp.signal })
       .then(answer => reception.answered(batch, ticket, body.length, answer))
       .catch((error): Next => (ended ? 'put back' : reception.failed(batch, ticket, error)))
-      .then(next => back(batch, next, fresh))
+      .then(next => back(batch, next))
       .catch(onFault)
   }
 
-  function back(batch: Batch, next: Next, fresh: boolean): void {
-    underWay.delete(batch)
+  function back(batch: Batch, next: Next): void {
+    underWay.splice(underWay.indexOf(batch), 1)
     gate.freed()
     if (ended) return
-    if (next === 'settled') resting.succeeded(batch)
+    if (next === 'settled') resting.succeeded()
     if (forfeited.has(batch)) release(batch.ids())
-    else keep(batch, next, fresh)
+    else keep(batch, next)
     forget()
     report()
     pump()
   }
 
   /** What is left of a batch is sent again: some time, or mixed anew. */
-  function keep(batch: Batch, next: Next, fresh: boolean): void {
+  function keep(batch: Batch, next: Next): void {
     if (batch.done) return
-    if (next === 'failed') {
-      release(resting.failed(batch, health.failures()))
-      otherFirst = !fresh || resting.next() === batch
-    } else if (batch.whole && batch.aside === 0) release(batch.ids())
+    const { waiting, claimed } = outbox.stats()
+    if (next === 'failed' && resting.failed(batch, health, waiting > claimed)) return
     // One as it was claimed is mixed anew; one that was split keeps what was found out.
+    if (batch.whole) release(batch.ids())
     else resting.add(batch)
   }
 
@@ -233,7 +219,7 @@ export function createSender(options: SenderOptions): Sender {
     keyring?.off('change', keyChanged)
     settlement.stop()
     giveUp.abort()
-    const ids = [...underWay].flatMap(batch => batch.ids())
+    const ids = underWay.flatMap(batch => batch.ids())
     release([...ids, ...resting.take(() => true)])
     stopped()
   }
@@ -264,7 +250,7 @@ export function createSender(options: SenderOptions): Sender {
 
     degraded,
     fault: reception.fault,
-    requestsUnderWay: () => underWay.size,
+    requestsUnderWay: () => underWay.length,
     forget,
 
     giveBack(before) {
@@ -272,4 +258,13 @@ export function createSender(options: SenderOptions): Sender {
       if (old.length > 0) release(old)
     }
   }
+}
+
+/** By Array.join, which writes one flat string: one that is added to piece by piece is a chain, to be flattened later. */
+function join(entries: readonly Claimed[]): string {
+  return `[${entries.map(bodyOf).join(',')}]`
+}
+
+function bodyOf(entry: Claimed): string {
+  return entry.body
 }

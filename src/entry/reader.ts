@@ -2,7 +2,6 @@ import { type Fault, MAX_FAULTS } from '../errors.js'
 import { parseBody } from './body.js'
 import { RefusedEntries, refuseBody } from './refusal.js'
 import type { Rules, Who } from './rules.js'
-import type { Fields } from './schema.js'
 import { createWay, type Note } from './way.js'
 
 /** What became of a request's entries. received = filtered + entries.length. */
@@ -41,29 +40,27 @@ export interface ReaderOptions {
 export function createReader(rules: Rules, options: ReaderOptions = {}): Reader {
   const way = createWay(rules, options.newId)
 
-  function read(values: readonly unknown[], single: boolean, escapes: boolean, who: Who): Reading {
+  /** @param positions undefined where nothing was left out */
+  function reading(received: number, entries: string[], positions: number[] | undefined): Reading {
+    const { faults, counts, notes } = way
+    if (faults.length > 0) throw refuse(faults, way.wrongEnvironments(), received)
+    const { filtered, trimmed, redacted } = counts
+    return { received, entries, filtered, positions, trimmed, redacted, notes }
+  }
+
+  function readAll(values: readonly unknown[]): Reading {
     const entries: string[] = []
-    const positions: number[] = []
-    way.begin(who, escapes)
+    let positions: number[] | undefined
     for (let index = 0; index < values.length; index++) {
-      const entry = way.go(values[index] as Fields, single ? null : index)
-      if (entry !== undefined) {
+      const entry = way.go(values[index], index)
+      if (entry === undefined) positions ??= Array.from(entries, (_, at) => at)
+      else {
         entries.push(entry)
-        positions.push(index)
+        positions?.push(index)
       }
       if (way.faults.length > MAX_FAULTS) break
     }
-    const { faults, counts } = way
-    if (faults.length > 0) throw refuse(faults, way.wrongEnvironments(), values.length)
-    return {
-      received: values.length,
-      entries,
-      filtered: counts.filtered,
-      positions: entries.length < values.length ? positions : undefined,
-      trimmed: counts.trimmed,
-      redacted: counts.redacted,
-      notes: way.notes
-    }
+    return reading(values.length, entries, positions)
   }
 
   return {
@@ -72,7 +69,9 @@ export function createReader(rules: Rules, options: ReaderOptions = {}): Reader 
       if (typeof value !== 'object' || value === null || Array.isArray(value)) {
         throw refuseBody(0, 'must be one entry, a JSON object; lists go to the bulk route')
       }
-      return read([value], true, escapes, who)
+      way.begin(who, escapes)
+      const entry = way.go(value, null)
+      return entry === undefined ? reading(1, [], []) : reading(1, [entry], undefined)
     },
     bulk(body, who) {
       const { value, escapes } = parseBody(body)
@@ -84,7 +83,8 @@ export function createReader(rules: Rules, options: ReaderOptions = {}): Reader 
           message: `The request holds too many entries: at most ${rules.maxEntries} are taken at once.`
         })
       }
-      return read(value, false, escapes, who)
+      way.begin(who, escapes)
+      return readAll(value)
     }
   }
 }

@@ -26,3 +26,38 @@ export function clientAddress(claimed: string | undefined, socketAddress: string
   }
   return '0.0.0.0' // the socket is gone already
 }
+
+/** Who sends, by address. */
+export interface Caller {
+  /** As entries and people see it. */
+  address: string
+  /** What it counts under. */
+  key: string
+  /** Whether the address limit spares it. */
+  spared: boolean
+}
+
+/** Some 200 bytes each. */
+const MAX_CALLERS = 10_000
+
+/**
+ * Reads callers, and remembers them by what was claimed: the same few thousand browsers send again and again, and to read an
+ * address costs as much as to check a session.
+ */
+export function createCallers(
+  isSpared: (address: string) => boolean
+): (claimed: string | undefined, socketAddress: string | undefined) => Caller {
+  const known = new Map<string, Caller>()
+  return (claimed, socketAddress) => {
+    const found = known.get(claimed as string)
+    if (found !== undefined) return found
+    const address = clientAddress(claimed, socketAddress)
+    const caller = { address, key: foldAddress(address), spared: isSpared(address) }
+    // anything else stands for the socket that it came from
+    if (claimed !== undefined && isIP(claimed) !== 0) {
+      if (known.size >= MAX_CALLERS) known.clear()
+      known.set(claimed, caller)
+    }
+    return caller
+  }
+}

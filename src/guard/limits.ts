@@ -1,8 +1,7 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 import { type ErrorCode, HttpError } from '../errors.js'
-import { CountStore } from './count-store.js'
+import { type Counted, CountStore } from './count-store.js'
 
 /** Limits of a window, in whole numbers; 0 turns one off. */
 export interface LimitSettings {
@@ -47,10 +46,11 @@ export interface Limits {
   /** Counts one request of the user, or of the address where there is no session. Without a promise. */
   request(sender: Sender): Standing | null
   /**
-   * Counts `entries` of the sender, all or none: a refused request takes nothing of what is left.
+   * Counts `entries` of the sender, all or none: a refused request takes nothing of what is left. With a promise only
+   * where somebody else has to be asked.
    * @throws HttpError `VALIDATION_BULK_LIMIT_EXCEEDED` for more than a whole window allows: waiting would never help
    */
-  entries(sender: Sender, entries: number): Promise<Standing | null>
+  entries(sender: Sender, entries: number): Standing | null | Promise<Standing | null>
   /** A request ended before its entries were asked for. */
   uncounted?(sender: Sender): void
 }
@@ -71,9 +71,8 @@ export function limitHeaders(standing: Pick<Standing, 'limit' | 'remaining' | 'r
 }
 
 /**
- * The limits of one process, counted in its memory: addresses by @fastify/rate-limit over a store that an attacker
- * cannot make forget, users over such a store of their own; entries, which weigh by their number, by
- * rate-limiter-flexible.
+ * The limits of one process, counted in its memory, over stores that an attacker cannot make forget: addresses by
+ * @fastify/rate-limit; users' requests and entries, of which the plugin cannot count several at once, without it.
  * @param sender reads who a request counts for
  */
 export async function createLocalLimits(
@@ -94,6 +93,10 @@ export async function createLocalLimits(
     return { limit, remaining, reset: Math.ceil((now() + ttl) / 1000), retryAfter: seconds, exceeded }
   }
 
+  function standingOf(max: number, { current, ttl, exceeded }: Counted): Standing {
+    return standing(max, Math.max(0, max - current), ttl, exceeded)
+  }
+
   function addressLimit(max: number) {
     if (max === 0) return async () => null
     const keyGenerator = (request: FastifyRequest) => sender(request).addressKey
@@ -107,28 +110,20 @@ export async function createLocalLimits(
 
   function requestLimit(max: number) {
     if (max === 0) return () => null
-    // the plugin's limiter costs four promises a request; who the sender is needs none, and neither does the store
     const counts = new Counts()
-    return (key: string): Standing => {
-      const { current, ttl } = counts.count(key, settings.window, max)
-      return standing(max, Math.max(0, max - current), ttl, current > max)
-    }
+    return (key: string): Standing => standingOf(max, counts.count(key, settings.window, max))
   }
 
   function entryLimit(max: number) {
-    if (max === 0) return async () => null
-    const limiter = new RateLimiterMemory({ points: max, duration: settings.window / 1000 })
-    return async (key: string, entries: number): Promise<Standing | null> => {
+    if (max === 0) return () => null
+    const counts = new Counts()
+    return (key: string, entries: number): Standing => {
       if (entries > max) {
         throw new HttpError('VALIDATION_BULK_LIMIT_EXCEEDED', {
           message: `The request holds ${entries} entries; at most ${max} can be sent at once.`
         })
       }
-      // refused, it rejects with the same state; in memory nothing else can go wrong
-      const state = await limiter.consume(key, entries).catch((refusal: RateLimiterRes) => refusal)
-      const exceeded = state.consumedPoints > max
-      const { remainingPoints } = exceeded ? await limiter.reward(key, entries) : state
-      return standing(max, remainingPoints, state.msBeforeNext, exceeded)
+      return standingOf(max, counts.take(key, settings.window, max, entries))
     }
   }
 

@@ -69,16 +69,16 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
     append(entries) {
       if (stopped) throw new HttpError('SHUTTING_DOWN')
       if (index.count + entries.length > maxEntries) throw new HttpError('QUEUE_FULL')
-      const sizes = entries.map(entry => Buffer.byteLength(entry.body))
-      if (index.bytes + sizes.reduce((sum, size) => sum + size, 0) > maxBytes) throw new HttpError('QUEUE_FULL')
+      if (maxBytes < Infinity && index.bytes + bytesOf(entries) > maxBytes) throw new HttpError('QUEUE_FULL')
       const at = now()
-      const ids: number[] = []
-      for (const [i, entry] of entries.entries()) {
+      const ids = new Array<number>(entries.length)
+      for (let i = 0; i < entries.length; i++) {
+        const entry = entries[i] as NewEntry
         const id = ++sequence
-        const row = index.add(queueNumber(entry.user), id, at, sizes[i] as number)
+        const row = index.add(queueNumber(entry.user), id, at, Buffer.byteLength(entry.body))
         rows.set(id, row)
         waiting[row] = entry
-        ids.push(id)
+        ids[i] = id
       }
       if (ids.length > 0) for (const listener of listeners) listener()
       return ids
@@ -146,4 +146,8 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
     }
   }
   return outbox
+}
+
+function bytesOf(entries: readonly NewEntry[]): number {
+  return entries.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0)
 }

@@ -11,10 +11,11 @@ function start(level = 'info', options: SamplingOptions = {}) {
   const lines: { sampled?: number }[] = []
   const log: Logger = createLogger({
     level,
-    secrets: [],
+    secrets: () => [],
     destination: { write: text => void lines.push(JSON.parse(text)) }
   })
-  return { lines, write: createRequestLog(log, options) }
+  const logRequest = createRequestLog(log, options)
+  return { lines, write: (line: RequestLine) => logRequest(() => line) }
 }
 
 t.test('a line for each request, by default fifty a second, then one of a hundred', async t => {

@@ -31,6 +31,7 @@ t.test('a fault that is none of Logtrail is ours: 500, and the entries are in th
       requestable: { request: (_options: unknown, done: (error: Error) => void) => done(new Error('inside')) }
     },
     baseUrl: 'http://127.0.0.1:1/api',
+    paths: { logs: '/logs', bulk: '/logs/bulk' },
     read: async () => {},
     entries: () => ['{}'],
     positions: () => undefined,

@@ -6,11 +6,11 @@ import { createDrain } from '../../src/guard/drain.js'
 
 async function start(t: Test) {
   const responses: ServerResponse[] = []
-  const drain = createDrain()
+  const drain = createDrain<ServerResponse>()
   const server = createServer((_request, response) => {
     responses.push(response)
-    drain.enter()
-    response.once('close', drain.leave)
+    const place = drain.enter(response)
+    response.once('close', () => drain.leave(place))
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -65,4 +65,39 @@ t.test('no longer than told', async t => {
   await ask()
   await drain.idle(20)
   t.equal(drain.inFlight(), 1)
+})
+
+t.test('each in the order of its coming, whoever leaves meanwhile', t => {
+  const drain = createDrain<string>()
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(drain.enter) as [
+    ReturnType<typeof drain.enter>,
+    ReturnType<typeof drain.enter>,
+    ReturnType<typeof drain.enter>,
+    ReturnType<typeof drain.enter>
+  ]
+  t.same([...drain.each()], ['a', 'b', 'c', 'd'])
+  drain.leave(b)
+  t.same([...drain.each()], ['a', 'c', 'd'], 'from the middle')
+  drain.leave(a)
+  t.same([...drain.each()], ['c', 'd'], 'from the front')
+  drain.leave(d)
+  t.same([...drain.each()], ['c'], 'from the end')
+  const seen: string[] = []
+  const places = new Map([['c', c]])
+  for (const name of 'efg') places.set(name, drain.enter(name))
+  for (const item of drain.each()) {
+    seen.push(item)
+    drain.leave(places.get(item)!)
+  }
+  t.same(seen, ['c', 'e', 'f', 'g'], 'each may leave as it is met')
+  t.equal(drain.inFlight(), 0)
+  t.same([...drain.each()], [])
+  t.same(
+    [b, c].map(({ before, after }) => [before, after]),
+    [
+      [undefined, undefined],
+      [undefined, undefined]
+    ]
+  )
+  t.end()
 })

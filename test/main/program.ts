@@ -12,7 +12,7 @@ const SECRET = process.env.SESSION_JWT_SECRET ?? ''
 process.exitCode = await serve(
   { env: process.env, cwd: process.cwd(), out: () => {}, err: text => process.stderr.write(text) },
   async config => {
-    const log = createLogger({ level: config.LOG_LEVEL, secrets: [SECRET] })
+    const log = createLogger({ level: config.LOG_LEVEL, secrets: () => [SECRET] })
     setImmediate(() => {
       log.info('serving')
       if (how.startsWith('throws')) throw Object.assign(new Error(`broken ${SECRET}`), { config: { key: SECRET } })

@@ -28,21 +28,18 @@ export async function checkRedis({ url, name, variable, keepsQueue, timeoutMs }:
   redis.on('error', error => {
     lost ??= error
   })
-  return ask()
-    .catch((error: Error) => {
-      // what the server or the network said; "Connection is closed." alone helps nobody
-      const cause = lost ?? error
-      return [failed(name, `no answer: ${said(cause)}`, changeFor(cause, variable))]
-    })
-    .finally(() => redis.disconnect())
-
-  async function ask(): Promise<Check[]> {
+  try {
     await redis.connect()
     await redis.ping()
     const info = await redis.info().catch(() => '')
     const found = [judgeServer(name, variable, readInfo(info))]
     if (keepsQueue) found.push(await judgeDurability(readInfo(info), setting => config(setting)))
     return found
+  } catch (error) {
+    // what the server or the network said; "Connection is closed." alone helps nobody
+    return [failed(name, `no answer: ${said(lost ?? (error as Error))}`, changeFor(lost ?? (error as Error), variable))]
+  } finally {
+    redis.disconnect()
   }
 
   /** @returns undefined where the user or the service does not allow CONFIG */
@@ -123,8 +120,7 @@ async function judgeDurability(info: Info, config: (setting: string) => Promise<
 
 function said(error: Error): string {
   const { code, message } = error as NodeJS.ErrnoException
-  // an AggregateError (every address of a name was tried) has no words of its own
-  return [code, message].filter(Boolean).join(': ')
+  return message || code || 'it hung up'
 }
 
 function changeFor(error: Error, variable: string): string {
