@@ -10,7 +10,7 @@ import { createRequestLog } from './admin/request-log.js'
 import { createStatus } from './admin/status.js'
 import { createChecks } from './app/checks.js'
 import { createClientRoute } from './app/client.js'
-import { createLine, deliverBy, deliverDirect, type Line, queueReading } from './app/delivery.js'
+import { createLine, deliverBy, deliverDirect, type Line, lineStatus, queueReading } from './app/delivery.js'
 import { drainListener, LAST_WORDS_MS } from './app/drain-listener.js'
 import { createLimits } from './app/limits.js'
 import { limitsInForce } from './app/limits-in-force.js'
@@ -190,15 +190,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
             books: metrics.books,
             inFlight: () => listener.drain.inFlight(),
             limitTold: observed.limit,
-            ...(line
-              ? {
-                  queue: () => ({ ...queueReading(line?.outbox), deadLetters: line?.outbox.stats().deadLetters ?? 0 }),
-                  budget: () => ({
-                    remaining: line?.budget.remaining() ?? 0,
-                    configured: config.LOGTRAIL_REQUESTS_PER_MINUTE
-                  })
-                }
-              : {})
+            ...(line ? lineStatus(line, config) : {})
           }),
           log
         })

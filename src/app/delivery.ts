@@ -76,7 +76,7 @@ async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogge
     path: config.QUEUE_PATH,
     maxBytes: config.QUEUE_MAX_BYTES,
     report: ({ kind, message, setAside }) =>
-      kind === 'writable' ? log.info(message) : log.error({ kind, set_aside: setAside }, message),
+      log[kind === 'writable' ? 'info' : 'error']({ kind, set_aside: setAside }, message),
     onRetried: entries => metrics.entries('inherited', entries),
     onDamaged: entries => metrics.entries('dead_letter', entries)
   })
@@ -157,6 +157,14 @@ export function queueReading(outbox: Outbox | undefined): { entries: number; byt
   const { waiting = 0, bytes = 0, oldest } = outbox?.stats() ?? {}
   const age = oldest === undefined ? 0 : Math.max(0, Date.now() - oldest) / 1000
   return { entries: waiting, bytes, oldestAgeSeconds: age }
+}
+
+/** What /status tells of a line. */
+export function lineStatus({ outbox, budget }: Line, config: Config) {
+  return {
+    queue: () => ({ ...queueReading(outbox), deadLetters: outbox.stats().deadLetters }),
+    budget: () => ({ remaining: budget.remaining(), configured: config.LOGTRAIL_REQUESTS_PER_MINUTE })
+  }
 }
 
 export async function deliverDirect(

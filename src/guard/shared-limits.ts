@@ -126,6 +126,8 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
       return undefined
     }
     let timer: NodeJS.Timeout | undefined
+    let answer: number[] | undefined
+    let fault = `Redis did not answer within ${patience} ms`
     try {
       const asked = redis.run(keysOf(sender), [settings.window, ...maximaOf(sender), entries])
       const late = new Promise<undefined>(resolve => {
@@ -133,19 +135,17 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
       })
       // when it is late, whatever becomes of it then is of no interest
       asked.catch(() => {})
-      const answer = (await Promise.race([asked, late])) as number[] | undefined
-      if (answer === undefined) fall(`Redis did not answer within ${patience} ms`)
-      else if (fallen) {
-        fallen = false
-        onFallback(null)
-      }
-      return answer
+      answer = (await Promise.race([asked, late])) as number[] | undefined
     } catch {
-      fall('Redis failed')
-      return undefined
-    } finally {
-      clearTimeout(timer)
+      fault = 'Redis failed'
     }
+    clearTimeout(timer)
+    if (answer === undefined) fall(fault)
+    else if (fallen) {
+      fallen = false
+      onFallback(null)
+    }
+    return answer
   }
 
   return {

@@ -153,6 +153,23 @@ for (const [delivery, status] of MODES) {
   })
 }
 
+t.test('a new key that may do more than it should is taken, and warned about', async t => {
+  const [first, second] = [makeKey(), makeKey('development', 'rw')]
+  const keys = createKeyFolder(folder(t))
+  keys.put([first])
+  const program = await startProxy(t, {
+    env: { LOGTRAIL_API_KEY: '', LOGTRAIL_API_KEY_FILE: keys.path },
+    logtrail: { keys: [first, second] }
+  })
+  keys.put([second])
+  while (!program.lines.some(line => line.includes('another API key is in use now'))) {
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  t.ok(program.lines.some(line => /"level":"warn".*read/.test(line)))
+  t.equal((await program.post(entry())).status, 201)
+  t.equal(program.logtrail.stored().at(-1)?.key, second)
+})
+
 for (const [delivery, status] of MODES.slice(1)) {
   t.test(`${delivery}: the old key is revoked before the new one is there: browsers wait, none is told`, async t => {
     const [first, second] = [makeKey(), makeKey()]

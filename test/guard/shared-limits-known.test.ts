@@ -1,0 +1,122 @@
+import t from 'tap'
+import type { LimitSettings, Limits, Sender, Standing } from '../../src/guard/limits.js'
+import { createSharedLimits } from '../../src/guard/shared-limits.js'
+
+/** What a replica knows between two answers of Redis; Redis itself is the other test's. */
+const SETTINGS: LimitSettings = {
+  window: 60_000,
+  address: 100,
+  userRequests: 10,
+  userEntries: 50,
+  anonymousRequests: 5,
+  anonymousEntries: 20
+}
+const ADA: Sender = { addressKey: '192.0.2.1', userId: 'ada' }
+const NOBODY: Sender = { addressKey: '192.0.2.1', userId: undefined }
+const REQUEST = {} as never
+
+/** Count and ms left of address, requests and entries, and whether the entries were taken. */
+type Answer = [number, number, number, number, number, number, number]
+const LITTLE: Answer = [1, 900, 1, 900, 1, 900, 1]
+
+function limitsOf(settings: Partial<LimitSettings> = {}, own: Standing | null = null) {
+  const asked: { keys: readonly string[]; args: readonly number[] }[] = []
+  const told: (string | null)[] = []
+  const state = { now: 1_700_000_000_000, ready: true, answer: async (): Promise<Answer> => LITTLE }
+  const local: Limits = { address: async () => own, request: () => own, entries: async () => own }
+  const limits = createSharedLimits({
+    redis: {
+      ready: () => state.ready,
+      run(keys, args) {
+        asked.push({ keys, args })
+        return state.answer()
+      }
+    },
+    settings: { ...SETTINGS, ...settings },
+    local,
+    digest: userId => `<${userId}>`,
+    onFallback: reason => told.push(reason),
+    now: () => state.now
+  })
+  return { limits, state, asked, told }
+}
+
+t.test('who is over a limit is refused without asking, until the window ends', async t => {
+  const { limits, state, asked } = limitsOf()
+  state.answer = async () => [1, 900, 11, 900, 0, 900, 1]
+  t.match(await limits.entries(ADA, 1), { exceeded: true, code: 'RATE_LIMIT_USER_EXCEEDED', limit: 10 })
+  state.now += 899
+  t.match(limits.request(ADA), { exceeded: true, limit: 10, remaining: 0, retryAfter: 1 })
+  t.equal(limits.request(NOBODY), null, 'nobody else')
+  state.now += 1
+  t.equal(limits.request(ADA), null)
+  t.equal(limits.request(ADA), null)
+  t.equal(asked.length, 1)
+})
+
+t.test('without a session the limit has its own name', async t => {
+  const { limits, state } = limitsOf()
+  state.answer = async () => [1, 900, 6, 900, 0, 900, 1]
+  t.match(await limits.entries(NOBODY, 1), { code: 'RATE_LIMIT_ANONYMOUS_EXCEEDED', limit: 5 })
+})
+
+t.test('a request that ended before its entries were known can take its address over the limit', async t => {
+  const { limits, state } = limitsOf()
+  let answered: Promise<Answer> | undefined
+  state.answer = () => {
+    answered = Promise.resolve([101, 900, 1, 900, 0, 900, 1])
+    return answered
+  }
+  limits.uncounted?.(NOBODY)
+  await answered
+  await new Promise(resolve => setImmediate(resolve))
+  t.match(await limits.address(REQUEST, NOBODY), { exceeded: true, limit: 100 })
+})
+
+t.test('a spared address has no limit, and is not counted', async t => {
+  const { limits, state, asked } = limitsOf()
+  state.answer = async () => [1000, 900, 1, 900, 1, 900, 1]
+  t.match(await limits.entries({ ...ADA, spared: true }, 1), { exceeded: false, limit: 50 })
+  t.same(asked[0]?.args, [60_000, 0, 10, 50, 1])
+})
+
+t.test("this replica's own count refuses although all together have room", async t => {
+  const own = { limit: 50, remaining: 0, reset: 0, retryAfter: 7, exceeded: true }
+  const { limits } = limitsOf({}, own)
+  t.equal(await limits.address(REQUEST, ADA), own)
+  t.equal(limits.request(ADA), own)
+  t.equal(await limits.entries(ADA, 1), own)
+})
+
+t.test('limits that are off say nothing', async t => {
+  t.equal(await limitsOf({ userRequests: 0, userEntries: 0 }).limits.entries(ADA, 1), null)
+  t.match(await limitsOf({ userRequests: 0 }).limits.entries(ADA, 1), { limit: 50, remaining: 49, requests: undefined })
+  t.match(await limitsOf({ userEntries: 0 }).limits.entries(ADA, 1), { limit: 0, requests: { limit: 10 } })
+})
+
+t.test('a Redis that fails is left alone for a while, which is said once', async t => {
+  const { limits, state, asked, told } = limitsOf()
+  state.answer = () => Promise.reject(new Error('OOM command not allowed'))
+  t.equal(await limits.entries(ADA, 1), null, 'what is counted here stands')
+  state.now += 999
+  t.equal(await limits.entries(ADA, 1), null)
+  t.equal(asked.length, 1)
+  state.now += 1
+  t.equal(await limits.entries(ADA, 1), null)
+  t.equal(asked.length, 2)
+  t.same(told, ['Redis failed'])
+  state.answer = async () => LITTLE
+  state.now += 1000
+  t.match(await limits.entries(ADA, 1), { exceeded: false })
+  t.same(told, ['Redis failed', null])
+})
+
+t.test('it remembers ten thousand who are over a limit, and of more the latest', async t => {
+  const { limits, state } = limitsOf()
+  state.answer = async () => [1, 900, 11, 900, 0, 900, 1]
+  const sender = (n: number): Sender => ({ addressKey: '192.0.2.1', userId: `u${n}` })
+  for (let n = 0; n <= 10_000; n++) await limits.entries(sender(n), 1)
+  t.equal(limits.request(sender(0)), null)
+  t.match(limits.request(sender(1)), { exceeded: true })
+  t.match(limits.request(sender(10_000)), { exceeded: true })
+})
