@@ -8,10 +8,13 @@ import { deliveryRoutes, type IngestPaths, type Read } from '../delivery/routes.
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { Keyring } from '../logtrail/keyring.js'
 import type { Outbox } from '../outbox/outbox.js'
-import { closeRedis, connectRedis } from './redis.js'
+import { closeRedis, connectRedis, writeTogether } from './redis.js'
 
 /** Of one bulk request to Logtrail, which names no limit of its own. */
 const MAX_BODY = 4 * 1024 * 1024
+
+/** Longest that Redis may take for a step of the queue: then browsers get a 503. */
+const COMMAND_MS = 1000
 
 /** How entries leave that are not sent one for one. */
 export interface Line {
@@ -85,7 +88,7 @@ async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogge
 /** Over a connection of its own: an append waits for Redis' disk and replicas, and the limits must not wait with it. */
 async function createShared(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Outbox> {
   const { createRedisOutbox } = await import('../outbox/redis.js')
-  const redis = await connectRedis(config.REDIS_URL!, 'queue', log)
+  const redis = writeTogether(await connectRedis(config.REDIS_URL!, 'queue', log, { commandTimeout: COMMAND_MS }))
   const levels = {
     sending: 'info',
     'not-sending': 'info',

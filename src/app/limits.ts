@@ -2,7 +2,8 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.js'
 import { createLocalLimits, type Limits, type Sender } from '../guard/limits.js'
-import { COUNT_SCRIPT, createSharedLimits } from '../guard/shared-limits.js'
+import { COUNT_SCRIPT } from '../guard/shared-counts.js'
+import { createSharedLimits } from '../guard/shared-limits.js'
 
 /** The rate limits: of this process, and with REDIS_URL over all replicas. */
 export async function createLimits(
@@ -24,11 +25,11 @@ export async function createLimits(
   const local = await createLocalLimits(app, settings, sender)
   if (redis === undefined) return local
   // ioredis sends the script's digest, and its text only to a server that does not know it yet
-  redis.defineCommand('logtrailCount', { numberOfKeys: 3, lua: COUNT_SCRIPT })
+  redis.defineCommand('logtrailCount', { lua: COUNT_SCRIPT })
   const { logtrailCount } = redis as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown>>
   return createSharedLimits({
     redis: {
-      run: (keys, args) => logtrailCount!.call(redis, ...keys, ...args),
+      run: (keys, args) => logtrailCount!.call(redis, keys.length, ...keys, ...args),
       ready: () => redis.status === 'ready'
     },
     settings,

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config.js'
 import { createNoSessions, type SessionSource } from '../session/session.js'
-import { closeRedis, connectRedis } from './redis.js'
+import { closeRedis, connectRedis, writeTogether } from './redis.js'
 
 /** The source of sessions that SESSION_MODE names. The others are not even loaded: that halves the time of a start. */
 export async function createSessions(
@@ -55,7 +55,7 @@ async function jwt(config: Config, userAgent: string, log: FastifyBaseLogger): P
 
 async function redisStore(config: Config, log: FastifyBaseLogger): Promise<SessionSource> {
   const { createRedisSessions } = await import('../session/redis-sessions.js')
-  const redis = await connectRedis((config.SESSION_REDIS_URL ?? config.REDIS_URL)!, 'sessions', log)
+  const redis = writeTogether(await connectRedis((config.SESSION_REDIS_URL ?? config.REDIS_URL)!, 'sessions', log))
   const sessions = createRedisSessions({
     redis,
     cookie: config.SESSION_COOKIE,

@@ -1,12 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { LimitCode, LimitSettings, Limits, Sender, Standing } from './limits.js'
-
-/** What is asked of Redis: to run {@link COUNT_SCRIPT} with three keys and five arguments. */
-export interface Counting {
-  run(keys: readonly [string, string, string], args: readonly number[]): Promise<unknown>
-  /** Whether asking is of any use at the moment. */
-  ready(): boolean
-}
+import { type Counting, createSharedCounts, type Keys, type Maxima } from './shared-counts.js'
 
 export interface SharedLimitsOptions {
   redis: Counting
@@ -24,62 +18,27 @@ export interface SharedLimitsOptions {
   now?: () => number
 }
 
-/**
- * Counts a request of an address, a request of a user and so many entries, in fixed windows, in one go. Entries count all
- * or none. KEYS: address, requests, entries. ARGV: window in ms, then the maxima of the three (0: off), then the number of
- * entries. Returns count and ms left for each, and whether the entries were counted.
- */
-export const COUNT_SCRIPT = `
-local window = tonumber(ARGV[1])
-local function add(key, max, by)
-  if max == 0 then return 0, 0 end
-  local count = redis.call('INCRBY', key, by)
-  local left = redis.call('PTTL', key)
-  if left < 0 then
-    redis.call('PEXPIRE', key, window)
-    left = window
-  end
-  return count, left
-end
-local address, addressLeft = add(KEYS[1], tonumber(ARGV[2]), 1)
-local requests, requestsLeft = add(KEYS[2], tonumber(ARGV[3]), 1)
-local max, by = tonumber(ARGV[4]), tonumber(ARGV[5])
-local taken, entries, entriesLeft = 1, 0, 0
-if max > 0 and by > 0 then
-  local before = tonumber(redis.call('GET', KEYS[3]) or '0')
-  if before + by > max then
-    taken, entries = 0, before
-    entriesLeft = redis.call('PTTL', KEYS[3])
-    if entriesLeft < 0 then entriesLeft = window end
-  elseif (tonumber(ARGV[2]) == 0 or address <= tonumber(ARGV[2])) and (tonumber(ARGV[3]) == 0 or requests <= tonumber(ARGV[3])) then
-    entries, entriesLeft = add(KEYS[3], max, by)
-  end
-end
-return {address, addressLeft, requests, requestsLeft, entries, entriesLeft, taken}
-`
-
 const PREFIX = 'logtrail-bff:limit'
 /** Senders that are known to be over a shared limit: they are refused before their bodies are read. */
 const MAX_KNOWN = 10_000
 
 /**
- * The limits over all replicas, in Redis, with one round trip for a request: where its entries are known. Until then the
- * replica's own counts, and what Redis has said of the sender before, refuse. Redis slow or away: the replica's own counts
- * alone, so a limit never opens and a browser never sees an error of Redis.
+ * The limits over all replicas, in Redis, with one round trip for a request, where its entries are known; requests of the same
+ * moment share it. Until then the replica's own counts, and what Redis has said of the sender before, refuse. Redis slow or
+ * away: the replica's own counts alone, so a limit never opens and a browser never sees an error of Redis.
  */
 export function createSharedLimits(options: SharedLimitsOptions): Limits {
   const { redis, settings, local, digest, onFallback, patience = 200, rest = 1000, now = Date.now } = options
   /** Until when a sender is over a limit, by the key of that limit. */
   const over = new Map<string, number>()
-  let restUntil = 0
-  let fallen = false
+  const count = createSharedCounts({ redis, window: settings.window, patience, rest, onFallback, now })
 
-  function keysOf({ addressKey, userId }: Sender): [string, string, string] {
+  function keysOf({ addressKey, userId }: Sender): Keys {
     const who = userId === undefined ? `a:${addressKey}` : `u:${digest(userId)}`
     return [`${PREFIX}:address:${addressKey}`, `${PREFIX}:requests:${who}`, `${PREFIX}:entries:${who}`]
   }
 
-  function maximaOf({ userId, spared }: Sender): [number, number, number] {
+  function maximaOf({ userId, spared }: Sender): Maxima {
     const address = spared ? 0 : settings.address
     return userId === undefined
       ? [address, settings.anonymousRequests, settings.anonymousEntries]
@@ -97,9 +56,12 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
   }
 
   /** Refuses who was over the limit when Redis last said so, for as long as that window lasts. */
-  function known(key: string, limit: number): Standing | undefined {
+  function known(sender: Sender, which: 0 | 1): Standing | undefined {
+    if (over.size === 0) return undefined
+    const key = keysOf(sender)[which]
     const until = over.get(key)
     if (until === undefined) return undefined
+    const limit = maximaOf(sender)[which]
     const left = until - now()
     if (left > 0) return standing(limit, limit, left, true)
     over.delete(key)
@@ -111,68 +73,24 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
     over.set(key, now() + left)
   }
 
-  function fall(reason: string): void {
-    restUntil = now() + rest
-    if (fallen) return
-    fallen = true
-    onFallback(reason)
-  }
-
-  /** Undefined: Redis does not answer in time. */
-  async function ask(sender: Sender, entries: number): Promise<number[] | undefined> {
-    if (now() < restUntil) return undefined
-    if (!redis.ready()) {
-      fall('Redis is away')
-      return undefined
-    }
-    let timer: NodeJS.Timeout | undefined
-    let answer: number[] | undefined
-    let fault = `Redis did not answer within ${patience} ms`
-    try {
-      const asked = redis.run(keysOf(sender), [settings.window, ...maximaOf(sender), entries])
-      const late = new Promise<undefined>(resolve => {
-        timer = setTimeout(() => resolve(undefined), patience)
-      })
-      // when it is late, whatever becomes of it then is of no interest
-      asked.catch(() => {})
-      answer = (await Promise.race([asked, late])) as number[] | undefined
-    } catch {
-      fault = 'Redis failed'
-    }
-    clearTimeout(timer)
-    if (answer === undefined) fall(fault)
-    else if (fallen) {
-      fallen = false
-      onFallback(null)
-    }
-    return answer
-  }
-
   return {
     async address(request: FastifyRequest, sender: Sender) {
       const own = await local.address(request, sender)
-      return (own?.exceeded ? own : undefined) ?? known(keysOf(sender)[0], settings.address) ?? own
+      return (own?.exceeded ? own : undefined) ?? known(sender, 0) ?? own
     },
     request(sender) {
       const own = local.request(sender)
-      return (own?.exceeded ? own : undefined) ?? known(keysOf(sender)[1], maximaOf(sender)[1]) ?? own
+      return (own?.exceeded ? own : undefined) ?? known(sender, 1) ?? own
     },
     async entries(sender, entries) {
       // throws for more than a window allows; and counts on this replica whatever Redis says
       const own = await local.entries(sender, entries)
-      const answer = await ask(sender, entries)
-      if (answer === undefined) return own
-      const [address, addressLeft, requests, requestsLeft, count, left, taken] = answer as [
-        number,
-        number,
-        number,
-        number,
-        number,
-        number,
-        number
-      ]
       const keys = keysOf(sender)
-      const [addressMax, requestsMax, entriesMax] = maximaOf(sender)
+      const maxima = maximaOf(sender)
+      const answer = await count(keys, maxima, entries)
+      if (answer === undefined) return own
+      const [address, addressLeft, requests, requestsLeft, total, left, taken] = answer
+      const [addressMax, requestsMax, entriesMax] = maxima
       const refuse = (code: LimitCode, key: string, max: number, n: number, ms: number): Standing => {
         remember(key, ms)
         return { ...standing(max, n, ms, true), code }
@@ -185,9 +103,9 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
         const code = anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED'
         return refuse(code, keys[1], requestsMax, requests, requestsLeft)
       }
-      if (taken === 0) return standing(entriesMax, count, left, true)
+      if (taken === 0) return standing(entriesMax, total, left, true)
       if (own?.exceeded) return own
-      const shared = entriesMax > 0 ? standing(entriesMax, count, left, false) : standing(0, 0, 0, false)
+      const shared = entriesMax > 0 ? standing(entriesMax, total, left, false) : standing(0, 0, 0, false)
       return requestsMax > 0
         ? { ...shared, requests: standing(requestsMax, requests, requestsLeft, false) }
         : entriesMax > 0
@@ -196,9 +114,10 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
     },
     // a request that was refused before its entries were known counts all the same, without anybody waiting for it
     uncounted(sender) {
-      ask(sender, 0).then(answer => {
-        const [addressMax] = maximaOf(sender)
-        if (answer && addressMax > 0 && answer[0]! > addressMax) remember(keysOf(sender)[0], answer[1]!)
+      const keys = keysOf(sender)
+      const maxima = maximaOf(sender)
+      void count(keys, maxima, 0)?.then(answer => {
+        if (answer !== undefined && maxima[0] > 0 && answer[0] > maxima[0]) remember(keys[0], answer[1])
       })
     }
   }

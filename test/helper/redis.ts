@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './free-port.js'
@@ -18,12 +18,21 @@ export interface RedisServer {
   stop(): Promise<void>
 }
 
-/** @param config further settings, for example `{ appendonly: 'yes' }`. @returns undefined where redis-server is missing */
-export async function startRedis(config: Record<string, string> = {}): Promise<RedisServer | undefined> {
+/**
+ * @param config further settings, for example `{ appendonly: 'yes' }`
+ * @param tls key and certificate in PEM, for `localhost`: then it speaks TLS alone
+ * @returns undefined where redis-server is missing
+ */
+export async function startRedis(
+  config: Record<string, string> = {},
+  tls?: { key: string; cert: string }
+): Promise<RedisServer | undefined> {
   if (spawnSync('redis-server', ['--version']).status !== 0) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'redis-'))
   const port = await freePort()
-  const settings = { bind: '127.0.0.1', port: String(port), dir: folder, save: '', appendonly: 'no', ...config }
+  const listens =
+    tls === undefined ? { port: String(port) } : { port: '0', 'tls-port': String(port), ...files(folder, tls) }
+  const settings = { bind: '127.0.0.1', ...listens, dir: folder, save: '', appendonly: 'no', ...config }
   let server: ChildProcess | undefined
   const reap = () => void server?.kill('SIGKILL')
   process.on('exit', reap)
@@ -37,7 +46,7 @@ export async function startRedis(config: Record<string, string> = {}): Promise<R
     await once(running, 'exit')
   }
   const redis: RedisServer = {
-    url: `redis://127.0.0.1:${port}`,
+    url: tls === undefined ? `redis://127.0.0.1:${port}` : `rediss://localhost:${port}`,
     port,
     async start() {
       const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
@@ -55,4 +64,11 @@ export async function startRedis(config: Record<string, string> = {}): Promise<R
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   await redis.start()
   return redis
+}
+
+function files(folder: string, { key, cert }: { key: string; cert: string }): Record<string, string> {
+  const paths = { 'tls-key-file': join(folder, 'key.pem'), 'tls-cert-file': join(folder, 'cert.pem') }
+  writeFileSync(paths['tls-key-file'], key, { mode: 0o600 })
+  writeFileSync(paths['tls-cert-file'], cert)
+  return { ...paths, 'tls-ca-cert-file': paths['tls-cert-file'], 'tls-auth-clients': 'no' }
 }

@@ -127,5 +127,8 @@ function changeFor(error: Error, variable: string): string {
   if (/NOAUTH|WRONGPASS|NOPERM|invalid password/i.test(error.message)) {
     return `Put the user and password into ${variable} (redis://user:password@host:port), and let that user run PING.`
   }
+  if (/CERT|SELF_SIGNED|ISSUER|ALTNAME/.test((error as NodeJS.ErrnoException).code ?? '')) {
+    return `Let ${variable} name the host as its certificate does; name a certificate authority of your own by NODE_EXTRA_CA_CERTS. Verification cannot be turned off.`
+  }
   return `Let ${variable} name a Redis that this machine can reach; rediss:// where it speaks TLS.`
 }
