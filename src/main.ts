@@ -5,7 +5,8 @@ const status = await runCommand(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   out: text => process.stdout.write(text),
-  err: text => process.stderr.write(text)
+  err: text => process.stderr.write(text),
+  terminal: process.stdout.isTTY
 })
 
 if (status !== undefined) {

@@ -4,6 +4,8 @@ export interface Io {
   cwd: string
   out(text: string): void
   err(text: string): void
+  /** Whether standard output is a terminal. */
+  terminal?: boolean
 }
 
 /** The command line asks for something that there is not. */

@@ -1,9 +1,10 @@
 import closeWithGrace from 'close-with-grace'
 import { mask } from '../admin/logger.js'
-import { type RunningServer, startServer } from '../app.js'
+import { type RunningServer, type StartOptions, startServer } from '../app.js'
 import { secretsOf } from '../config/print.js'
 import { type Config, loadConfig } from '../config.js'
 import type { Io } from './io.js'
+import { createPrettyLog } from './pretty-log.js'
 
 /** Past SHUTDOWN_TIMEOUT, which `close` keeps by itself: for a close that hangs. */
 const HANGING_MS = 5000
@@ -12,11 +13,15 @@ const HANGING_MS = 5000
  * Runs the proxy until a signal ends it. Resolves with an exit status where it did not start, else with undefined.
  * @throws ConfigError
  */
-export async function serve(io: Io, start: (config: Config) => Promise<RunningServer> = startServer) {
+export async function serve(
+  io: Io,
+  start: (config: Config, options: StartOptions) => Promise<RunningServer> = startServer
+) {
   const config = loadConfig(io)
+  const pretty = io.terminal && config.nodeEnv !== 'production' ? createPrettyLog() : undefined
   let server: RunningServer
   try {
-    server = await start(config)
+    server = await start(config, pretty ? { logDestination: pretty } : {})
   } catch (error) {
     const { message, status } = explain(error as NodeJS.ErrnoException, config)
     io.err(`${mask(message, secretsOf(config))}\n`)

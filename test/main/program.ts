@@ -10,12 +10,23 @@ const hold = setInterval(() => {}, 1000)
 const SECRET = process.env.SESSION_JWT_SECRET ?? ''
 
 process.exitCode = await serve(
-  { env: process.env, cwd: process.cwd(), out: () => {}, err: text => process.stderr.write(text) },
-  async config => {
-    const log = createLogger({ level: config.LOG_LEVEL, secrets: () => [SECRET] })
+  {
+    env: process.env,
+    cwd: process.cwd(),
+    out: () => {},
+    err: text => process.stderr.write(text),
+    terminal: how.includes('terminal')
+  },
+  async (config, { logDestination }) => {
+    const log = createLogger({
+      level: config.LOG_LEVEL,
+      secrets: () => [SECRET],
+      ...(logDestination ? { destination: logDestination } : {})
+    })
     setImmediate(() => {
       log.info('serving')
-      if (how.startsWith('throws')) throw Object.assign(new Error(`broken ${SECRET}`), { config: { key: SECRET } })
+      if (how.startsWith('throws'))
+        throw Object.assign(new Error(`broken ${SECRET} \u001b[31mred\u0007`), { config: { key: SECRET } })
       if (how === 'rejects') void Promise.reject(new Error('broken'))
     })
     return {

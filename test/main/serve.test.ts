@@ -63,7 +63,7 @@ t.test('a second signal ends it at once, whoever still waits', async t => {
 
 t.test('errors that nobody caught', async t => {
   const cases = {
-    throws: [/"level":"fatal".*"message":"broken \[SECRET\]".*nobody caught/, /the server closes/, /"closed"/],
+    throws: [/"level":"fatal".*"message":"broken \[SECRET\] .*".*nobody caught/, /the server closes/, /"closed"/],
     rejects: [/"level":"fatal".*"message":"broken".*nobody caught/, /"closed"/],
     'throws twice': [/nobody caught/, /"message":"broken again".*while closing: ending at once/]
   }
