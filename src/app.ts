@@ -58,8 +58,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const secrets = new Set(secretsOf(config))
   const log = createLogger({
     level: config.LOG_LEVEL,
-    secrets: () => secrets,
-    ...(options.logDestination ? { destination: options.logDestination } : {})
+    secrets,
+    destination: options.logDestination
   })
   let phase: Phase = 'starting'
 

@@ -5,8 +5,11 @@ const SHORTEST_SECRET = 6
 
 export interface LoggerOptions {
   level: string
-  /** Every value that must never be seen in a log line; masked wherever it turns up, whatever put it there. */
-  secrets: () => Iterable<string>
+  /**
+   * Every value that must never be seen in a log line; masked wherever it turns up, whatever put it there. Read for each
+   * line: a set may grow.
+   */
+  secrets: Iterable<string>
   destination?: DestinationStream
 }
 
@@ -23,7 +26,7 @@ export function createLogger({ level, secrets, destination }: LoggerOptions): Lo
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
       serializers: { err: describeError },
-      hooks: { streamWrite: line => mask(line, secrets()) }
+      hooks: { streamWrite: line => mask(line, secrets) }
     },
     destination ?? pino.destination({ dest: 1, sync: false })
   )

@@ -1,6 +1,6 @@
 import type { Config } from '../config.js'
 import type { Rules } from '../entry/rules.js'
-import { type KeyPolicy, parseKey } from '../logtrail/key.js'
+import type { KeyPolicy } from '../logtrail/key.js'
 
 /** How entries are treated. */
 export function rulesOf(config: Config): Rules {
@@ -13,7 +13,8 @@ export function rulesOf(config: Config): Rules {
       maxTags: config.LOGTRAIL_MAX_TAGS
     },
     maxEntries: config.DELIVERY === 'direct' ? config.LOGTRAIL_MAX_BATCH : split,
-    environment: config.LOGTRAIL_ENVIRONMENT ?? parseKey(config.LOGTRAIL_API_KEY[0]!).environment,
+    // where it is not set it has become the key's
+    environment: config.LOGTRAIL_ENVIRONMENT!,
     stampActor: config.STAMP_ACTOR,
     stampContext: config.STAMP_CONTEXT,
     minLevel: config.MIN_LEVEL,

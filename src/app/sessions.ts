@@ -55,7 +55,7 @@ async function jwt(config: Config, userAgent: string, log: FastifyBaseLogger): P
 
 async function redisStore(config: Config, log: FastifyBaseLogger): Promise<SessionSource> {
   const { createRedisSessions } = await import('../session/redis-sessions.js')
-  const redis = writeTogether(await connectRedis((config.SESSION_REDIS_URL ?? config.REDIS_URL)!, 'sessions', log))
+  const redis = writeTogether(await connectRedis(config.SESSION_REDIS_URL!, 'sessions', log))
   const sessions = createRedisSessions({
     redis,
     cookie: config.SESSION_COOKIE,

@@ -1,3 +1,4 @@
+import querystring from 'node:querystring'
 import { createLogger, mask } from '../admin/logger.js'
 import { rulesOf } from '../app/rules.js'
 import { createSessions } from '../app/sessions.js'
@@ -130,7 +131,7 @@ const SESSION_CHANGE = {
 
 /** A store that is still being connected to is asked again: it would be by a request, too. */
 async function checkSession(config: Config, timeoutMs: number): Promise<Check> {
-  const silent = createLogger({ level: 'silent', secrets: () => [] })
+  const silent = createLogger({ level: 'silent', secrets: [] })
   const source = await createSessions(config, USER_AGENT, silent)
   const until = performance.now() + timeoutMs
   try {
@@ -152,14 +153,7 @@ function allSecretsOf(config: Config): string[] {
   return secretsOf(config).flatMap(secret => {
     if (!URL.canParse(secret)) return [secret]
     const { password } = new URL(secret)
-    return [secret, password, decoded(password)]
+    // unlike decodeURIComponent it takes what is no encoding, too
+    return [secret, password, querystring.unescape(password)]
   })
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

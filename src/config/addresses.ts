@@ -75,8 +75,8 @@ export function readUrl(form: UrlShape, input: string, report: Report): string |
   const parsed = /\s/.test(input) ? undefined : parse(input)
   const schemes = form.schemes.map(scheme => `\`${scheme}://\``).join(' or ')
   const redis = form.schemes.includes('redis')
-  if (!parsed?.hostname || !form.schemes.includes(parsed.protocol.slice(0, -1))) {
-    const encode = redis ? '; characters such as `/`, `#` and `@` in a password are written percent-encoded' : ''
+  if (!parsed?.hostname || !form.schemes.includes(parsed.protocol.slice(0, -1)) || (redis && !isEncoded(parsed))) {
+    const encode = redis ? '; characters such as `/`, `#`, `%` and `@` in a password are written percent-encoded' : ''
     report(`must be a whole URL that begins with ${schemes}${encode}`)
     return undefined
   }
@@ -96,6 +96,15 @@ export function readUrl(form: UrlShape, input: string, report: Report): string |
 /** As URL.parse, which Node.js 20.19 lacks. */
 function parse(input: string): URL | undefined {
   return URL.canParse(input) ? new URL(input) : undefined
+}
+
+/** Else the client of Redis would throw as it is made. */
+function isEncoded({ username, password }: URL): boolean {
+  try {
+    return [username, password].map(decodeURIComponent).length > 0
+  } catch {
+    return false
+  }
 }
 
 function refused(report: Report, must: string): undefined {

@@ -83,15 +83,13 @@ export function createForwardAuthSessions(options: ForwardAuthOptions): SessionS
       }
       if (error.statusCode === 401) bad.set(id, { error, until: now() + Math.min(BAD_MS, cacheMs) })
       throw error
-    } finally {
-      asking.delete(id)
     }
   }
 
   async function answerFor(id: string, headers: Record<string, string>, via: Session['via']): Promise<Session> {
     let answer = asking.get(id)
     if (answer === undefined) {
-      answer = ask(id, headers)
+      answer = ask(id, headers).finally(() => asking.delete(id))
       asking.set(id, answer)
     }
     return { userId: await answer, via }

@@ -65,7 +65,7 @@ t.test('503 while it starts and stops', async t => {
     readiness: { phase: () => phase, checks: {}, writable: () => true },
     report: {},
     history: { tick: () => 0 },
-    log: createLogger({ level: 'silent', secrets: () => [] })
+    log: createLogger({ level: 'silent', secrets: [] })
   } as never)
   t.teardown(() => app.close())
   const ask = async () => {

@@ -7,7 +7,7 @@ const SECRET = 'a "quoted" secret\nof two lines, and \\ more'
 
 function logger(level = 'trace', secrets: string[] = [KEY, SECRET]) {
   const lines: string[] = []
-  const log = createLogger({ level, secrets: () => secrets, destination: { write: line => void lines.push(line) } })
+  const log = createLogger({ level, secrets, destination: { write: line => void lines.push(line) } })
   return { log, lines, last: () => JSON.parse(lines.at(-1)!) }
 }
 

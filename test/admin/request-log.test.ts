@@ -11,7 +11,7 @@ function start(level = 'info', options: SamplingOptions = {}) {
   const lines: { sampled?: number }[] = []
   const log: Logger = createLogger({
     level,
-    secrets: () => [],
+    secrets: [],
     destination: { write: text => void lines.push(JSON.parse(text)) }
   })
   const logRequest = createRequestLog(log, options)

@@ -111,7 +111,7 @@ async function listener(t: Test, watchers?: number) {
     inFlight: () => 0,
     limitTold: () => undefined
   })
-  const log = createLogger({ level: 'silent', secrets: () => [] })
+  const log = createLogger({ level: 'silent', secrets: [] })
   const app = await createAdminListener({ metrics, readiness, report, history, log, ...(watchers ? { watchers } : {}) })
   const [tick] = timers.args().find(([, ms]) => (ms as unknown) === 1000)! as unknown as [() => void]
   timers.restore()

@@ -14,7 +14,7 @@ async function listener(parts: Partial<PublicOptions>) {
   const { app } = await createPublicListener({
     log: createLogger({
       level: 'trace',
-      secrets: () => ['5eC9tY2LfQ1xVbN8'],
+      secrets: ['5eC9tY2LfQ1xVbN8'],
       destination: { write: line => void lines.push(line) }
     }),
     prefix: '/logtrail',

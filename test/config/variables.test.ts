@@ -92,7 +92,7 @@ const redisAddress: Cases = {
       'http://cache',
       '6379'
     ),
-    ...rejected(/percent-encoded/, 'redis://:pa/ss@cache', 'redis://'),
+    ...rejected(/percent-encoded/, 'redis://:pa/ss@cache', 'redis://', 'redis://:100%@cache', 'redis://%ff:pass@cache'),
     ...rejected(/number of the database/, 'redis://cache/main', 'redis://cache/0#x')
   ]
 }

@@ -110,6 +110,12 @@ t.test('servers that are too old, silent, or no Redis at all', async t => {
       `-ERR unknown command '${command}'\r\n`
     t.match(await redis(), version === '6.2.0' ? { status: 'ok' } : { status: 'failed', message: /too old/ }, version)
   }
+  const info = 'redis_version:7.2.4\r\nvalkey_version:8.1.0\r\nrole:master\r\n'
+  answer = command => (command === 'info' ? `$${info.length}\r\n${info}\r\n` : '+PONG\r\n')
+  t.match(await redis(), { status: 'ok', message: 'Valkey 8.1.0 answers' })
+  answer = command =>
+    command === 'ping' ? "-NOPERM this user has no permissions to run the 'ping' command\r\n" : '+OK\r\n'
+  t.match(await redis(), { status: 'failed', message: /^no answer: NOPERM/, change: /user and password/ })
   answer = undefined
   t.match(await redis(200), { status: 'failed', change: /REDIS_URL/ })
   answer = () => 'HTTP/1.1 400 Bad Request\r\n\r\n'

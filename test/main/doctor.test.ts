@@ -6,7 +6,7 @@ import type { DoctorOptions } from '../../src/commands/doctor.js'
 import { makeKey } from '../helper/logtrail/keys.js'
 import { startLogtrail } from '../helper/logtrail/logtrail.js'
 import { SECRET } from '../helper/proxy.js'
-import { CERTIFICATE, PRIVATE_KEY } from '../logtrail/certificate.js'
+import { CERTIFICATE, EXPIRED, PRIVATE_KEY } from '../logtrail/certificate.js'
 import { runMain } from './child.js'
 import { checks, type Env, run, standIn } from './doctor.js'
 
@@ -114,10 +114,12 @@ t.test('the plan against what Logtrail shows', async t => {
   })
   t.match((await checks({ ...env, LOGTRAIL_PLAN: 'free' })).named.plan, { status: 'ok' })
   logtrail.switches.limits = { ...logtrail.switches.limits, maxLogBytes: 5000, maxDepth: 9, maxTags: 99 }
-  const server = createServer((request, response) => {
-    request.resume()
+  let broken = false
+  const server = createServer(async (request, response) => {
+    let bytes = 0
+    for await (const chunk of request) bytes += chunk.length
     response
-      .writeHead(200, { 'content-type': 'application/json', 'x-ratelimit-limit': '120' })
+      .writeHead(broken && bytes > 500 ? 500 : 200, { 'content-type': 'application/json', 'x-ratelimit-limit': '120' })
       .end('{"valid":true,"warnings":[],"errors":[]}')
   }).listen(0, '127.0.0.1')
   t.teardown(() => server.close())
@@ -135,7 +137,12 @@ t.test('the plan against what Logtrail shows', async t => {
   })
   t.match((await checks({ ...elsewhere, LOGTRAIL_PLAN: 'free' })).named.plan, {
     status: 'ok',
-    message: /120 requests a minute/
+    message: /120 requests a minute, entries as large as that are taken$/
+  })
+  broken = true
+  t.match((await checks({ ...elsewhere, LOGTRAIL_PLAN: 'free' })).named.plan, {
+    status: 'ok',
+    message: /120 requests a minute$/
   })
 })
 
@@ -162,6 +169,10 @@ t.test('TLS: verified, near its end, not accepted', async t => {
     tls: { status: 'failed', message: /DEPTH_ZERO_SELF_SIGNED_CERT/, change: /NODE_EXTRA_CA_CERTS/ },
     clock: { status: 'warning' },
     plan: { status: 'warning', message: /^cannot tell/ }
+  })
+  const old = await standIn(t, { tls: { key: PRIVATE_KEY, cert: EXPIRED } })
+  t.match(await tls(old.logtrail.url.replace('127.0.0.1', 'localhost'), { ca: EXPIRED }), {
+    tls: { status: 'failed', message: /CERT_HAS_EXPIRED/, change: /this machine's clock/ }
   })
   t.match(await tls(logtrail.url, { ca: CERTIFICATE }), {
     tls: { status: 'failed', message: /ALTNAME/, change: /the name that the certificate is for/ }
@@ -230,6 +241,9 @@ t.test('for people: a line each, with what to change', async t => {
   t.match(out, /^ok {7}key {10,}Logtrail accepts it/m)
   t.match(out, /^warning {2}tls .*\n +-> Use https/m)
   t.match(out, /\d ok, \d warnings, 0 failed\.\n$/)
+  const refused = await run({ ...env, LOGTRAIL_API_KEY: makeKey() }, { timeoutMs: undefined }, { json: false })
+  t.equal(refused.status, 1)
+  t.match(refused.out, /^failed {3}key .*\n +-> .*LOGTRAIL_API_KEY/m)
 })
 
 t.test('as a process: exit statuses', async t => {

@@ -20,7 +20,7 @@ process.exitCode = await serve(
   async (config, { logDestination }) => {
     const log = createLogger({
       level: config.LOG_LEVEL,
-      secrets: () => [SECRET],
+      secrets: [SECRET],
       ...(logDestination ? { destination: logDestination } : {})
     })
     setImmediate(() => {

@@ -23,18 +23,14 @@ export const failed = (name: string, message: string, change: string): Check => 
 })
 
 /** A check that hangs or breaks is a line like any other. @param ms how long it may take */
-export async function bounded(name: string, ms: number, run: () => Promise<Check[]>): Promise<Check[]> {
+export function bounded(name: string, ms: number, run: () => Promise<Check[]>): Promise<Check[]> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Check[]>(resolve => {
     timer = setTimeout(() => resolve([failed(name, `no answer within ${ms / 1000} s`, AGAIN)]), ms)
   })
-  try {
-    return await Promise.race([run(), late])
-  } catch (error) {
-    return [failed(name, `the check itself failed: ${(error as Error).message}`, AGAIN)]
-  } finally {
-    clearTimeout(timer)
-  }
+  return Promise.race([run(), late])
+    .catch((error: Error) => [failed(name, `the check itself failed: ${error.message}`, AGAIN)])
+    .finally(() => clearTimeout(timer))
 }
 
 const AGAIN = 'Run doctor again; if it stays, look at the network between this machine and that one.'

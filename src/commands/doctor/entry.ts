@@ -40,5 +40,5 @@ function describe(outcome: Outcome, limit: number): string[] {
   )
   if (outcome.outcome === 'sent') return [`${name}: sent, ${bytes} of ${limit} bytes`, ...notes, `  ${json}`]
   if (outcome.outcome === 'filtered') return [`${name}: taken and left out, being below MIN_LEVEL`]
-  return [`${name}: refused`, ...faults.map(({ field, message }) => `  ${field || 'the entry'}: ${message}`)]
+  return [`${name}: refused`, ...faults.map(({ field, message }) => `  ${field}: ${message}`)]
 }

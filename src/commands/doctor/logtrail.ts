@@ -166,7 +166,7 @@ function judgeTls({ baseUrl, now }: LogtrailSettings, answer: Answer): Check {
 
 function isTlsFault({ code, message }: NodeJS.ErrnoException): boolean {
   if (message.includes('before secure TLS connection')) return true
-  return /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(code ?? '')
+  return /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_|ERR_SSL_|EPROTO$)/.test(String(code))
 }
 
 function changeForTls({ code }: NodeJS.ErrnoException): string {

@@ -28,18 +28,21 @@ export async function checkRedis({ url, name, variable, keepsQueue, timeoutMs }:
   redis.on('error', error => {
     lost ??= error
   })
-  try {
+  return ask()
+    .catch((error: Error) => {
+      // what the server or the network said; "Connection is closed." alone helps nobody
+      const cause = lost ?? error
+      return [failed(name, `no answer: ${said(cause)}`, changeFor(cause, variable))]
+    })
+    .finally(() => redis.disconnect())
+
+  async function ask(): Promise<Check[]> {
     await redis.connect()
     await redis.ping()
     const info = await redis.info().catch(() => '')
     const found = [judgeServer(name, variable, readInfo(info))]
     if (keepsQueue) found.push(await judgeDurability(readInfo(info), setting => config(setting)))
     return found
-  } catch (error) {
-    // what the server or the network said; "Connection is closed." alone helps nobody
-    return [failed(name, `no answer: ${said(lost ?? (error as Error))}`, changeFor(lost ?? (error as Error), variable))]
-  } finally {
-    redis.disconnect()
   }
 
   /** @returns undefined where the user or the service does not allow CONFIG */
@@ -120,7 +123,8 @@ async function judgeDurability(info: Info, config: (setting: string) => Promise<
 
 function said(error: Error): string {
   const { code, message } = error as NodeJS.ErrnoException
-  return message || code || 'it hung up'
+  // an AggregateError (every address of a name was tried) has no words of its own
+  return [code, message].filter(Boolean).join(': ')
 }
 
 function changeFor(error: Error, variable: string): string {
