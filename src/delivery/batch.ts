@@ -54,15 +54,16 @@ function piece(entries: readonly Claimed[], names: boolean, more: Partial<Piece>
  * halving, one where the left half was taken: then the right one is bad without being asked).
  */
 export class Batch {
-  /** Not to be tried before (see Clock.now). */
-  due = 0
   /** How often in a row `current` met a fault of the upstream. */
   faults = 0
   /** Met a fault, and then Logtrail dealt with another batch. */
   suspect = false
-  /** How often it was put aside (see resting.ts), and when last. */
+  /** How often `current`, one entry that stands alone, was put aside; and until when (see resting.ts and Clock.now). */
   aside = 0
-  asideAt = 0
+  due = 0
+  /** How often in a row it met a fault while no other was there to be tried, and which was the last other. */
+  alone = 0
+  others = -1
   #stack: Piece[]
   #whole = true
 
@@ -200,6 +201,13 @@ export class Batch {
 
 export function idOf(entry: Claimed): EntryId {
   return entry.id
+}
+
+/** What is sent: one entry as it is, several as an array. */
+export function bodyOf(entries: readonly Claimed[]): string {
+  if (entries.length === 1) return (entries[0] as Claimed).body
+  // Array.join writes one flat string: one that is added to piece by piece is a chain, to be flattened later
+  return `[${entries.map(entry => entry.body).join(',')}]`
 }
 
 function accused(entry: Claimed, index: number, refusal: Refusal): Refused[] {

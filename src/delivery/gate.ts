@@ -20,10 +20,11 @@ export interface Gate {
    * @param unclaimed entries that wait and are not claimed
    * @param size of a full batch
    * @param idle whether no request is under way
-   * @param drain whether to wait for no company
+   * @param drain whether to wait for no company, and not for what others have claimed
+   * @param probe whether to wait for no company, as it is to find out something
    * @returns milliseconds to wait, 0 to claim now; without end while nothing waits
    */
-  hold(unclaimed: number, size: ClaimBounds, idle: boolean, drain: boolean): number
+  hold(unclaimed: number, size: ClaimBounds, idle: boolean, drain: boolean, probe: boolean): number
   /** Whether the wait is over before its time if nobody else comes in the next turn of the event loop. */
   quiet(): boolean
   /** What a claim yielded. @returns whether to send it; otherwise it goes back and waits for more. */
@@ -50,7 +51,7 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
   let owed = 0
 
   return {
-    hold(waiting, size, idle, drain) {
+    hold(waiting, size, idle, drain, probe) {
       const now = clock.now()
       quiet = false
       unclaimed = waiting
@@ -69,7 +70,7 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
       const left = Math.max(0, since + pace - now)
       const hurry = eager && idle && pace <= maxWait
       if (left === 0) owed = free
-      must = drain || owed > 0 || (hurry && seen === free)
+      must = drain || probe || owed > 0 || (hurry && seen === free)
       if (must || free >= full) return 0
       seen = free
       quiet = hurry

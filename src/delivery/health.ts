@@ -2,6 +2,9 @@ import { backoff } from './backoff.js'
 import type { Clock } from './clock.js'
 
 const BACKOFF_BASE = 500
+/** Batches of 1,000 shrink to one entry. */
+const SMALLEST = 10
+
 export interface Health {
   /** Milliseconds until the upstream may be tried again; 0 while all is well. */
   wait(): number
@@ -10,7 +13,7 @@ export interface Health {
   wrong(): 'key' | 'upstream' | undefined
   /** Faults since Logtrail last dealt with a request; several at once are one. */
   failures(): number
-  /** Largest batch worth risking now. */
+  /** Largest batch worth risking now: half as large with each further failure, twice with each success. */
   shrink(entries: number): number
   /** A request sent at `sentAt` met a fault of the upstream, or none of our keys was accepted. */
   failed(sentAt: number): void
@@ -29,18 +32,20 @@ export function createHealth(clock: Clock, random: () => number, longestBackoff:
   let failedAt = Number.NEGATIVE_INFINITY
   let nextTry = 0
   let keyRefused = false
+  let shift = 0
 
   return {
     wait: () => Math.max(0, nextTry - clock.now()),
     probing: () => failures > 0 || keyRefused,
     wrong: () => (keyRefused ? 'key' : failures > 0 ? 'upstream' : undefined),
     failures: () => failures,
-    shrink: entries => (keyRefused ? 1 : entries),
+    shrink: entries => (keyRefused ? 1 : Math.max(1, entries >> shift)),
 
     failed(sentAt) {
       // Requests that were under way together and fail together are one failure.
-      if (sentAt < failedAt) return
+      if (sentAt <= failedAt) return
       failedAt = clock.now()
+      if (failures > 0) shift = Math.min(SMALLEST, shift + 1)
       nextTry = failedAt + backoff(failures++, BACKOFF_BASE, longestBackoff, random)
     },
 
@@ -57,6 +62,7 @@ export function createHealth(clock: Clock, random: () => number, longestBackoff:
       failures = 0
       keyRefused = false
       nextTry = 0
+      if (shift > 0) shift--
     }
   }
 }

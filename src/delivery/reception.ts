@@ -50,6 +50,8 @@ export function createReception(options: ReceptionOptions): Reception {
   function upstreamFailed(batch: Batch, ticket: Ticket, error: HttpError): Next {
     onFault(error)
     batch.faults++
+    // One that was put aside was tried to learn of it, not of the upstream.
+    if (batch.aside > 0) return 'failed'
     fault = error
     health.failed(ticket.at)
     return 'failed'

@@ -2,33 +2,45 @@ import type { EntryId } from '../outbox/outbox.js'
 import { backoff } from './backoff.js'
 import type { Batch } from './batch.js'
 import type { Clock } from './clock.js'
-import type { Health } from './health.js'
 
-/** At most so many are kept for a fault; further ones go back to the outbox. */
+/** At most so many whole ones are kept for a fault; further ones go back to the outbox. */
 const MOST_KEPT = 16
-/** Faults in a row before a suspect is halved: an upstream that fails at random would dissect everything. */
-const SUSPICION = 2
-/** The same where nothing new comes that it could be compared with. */
+/** And so many single ones while nothing passes: whoever comes new is tried before they are tried again. */
+const MOST_SINGLE = 64
+/** Faults in a row that say: it is the upstream. Also: faults of one batch in a row, while there was nothing else to try. */
 const PATIENCE = 4
-const ASIDE_BASE = 30_000
-const ASIDE_MOST = 600_000
+/** An entry that was put aside is tried again after at most so long: no good one waits longer than after a 429. */
+const ASIDE_BASE = 8000
+const ASIDE_MOST = 60_000
+/** All that are put aside may cost one request in so many of the plan's. */
+const ASIDE_SHARE = 20
+
+export interface RestingOptions {
+  clock: Clock
+  random: () => number
+  /** Milliseconds in which one request is gained. */
+  interval: () => number
+}
 
 /** Batches between two requests: those that were split, and those that met a fault. All are still claimed. */
 export interface Resting {
   /** To go on as soon as may be. */
   add(batch: Batch): void
-  /** The one that is due first, whether it is due or not. */
+  /** The one whose turn it is, whether it is due or not. */
   next(): Batch | undefined
+  /** Milliseconds until it may be tried, or less than 0; 0 for any that is not put aside. */
+  wait(batch: Batch): number
   remove(batch: Batch): void
+  /** One that was never tried before is sent: what rests is no longer all that there is. */
+  other(): void
   /**
    * A batch met a fault of the upstream.
-   * @param health of which `failures` and `wait` are asked
-   * @param others whether anything else could be tried next
-   * @returns false where it should go back to the outbox
+   * @param failures of the upstream in a row, this one included
+   * @returns ids that are to go back to the outbox
    */
-  failed(batch: Batch, health: Pick<Health, 'failures' | 'wait'>, others: boolean): boolean
-  /** Logtrail dealt with some batch. */
-  succeeded(): void
+  failed(batch: Batch, failures: number): EntryId[]
+  /** Logtrail dealt with a batch. */
+  succeeded(batch: Batch): void
   /** Takes batches out. @returns ids of all their entries */
   take(which: (batch: Batch) => boolean): EntryId[]
 }
@@ -38,72 +50,113 @@ export interface Resting {
  * fails. The two are told apart by trying another batch next. Where that one passes, the first is a suspect: it is tried
  * again, and parted where it fails again, until one entry stands alone. That one is put aside and tried ever more rarely;
  * only its own user's entries wait behind it, and the others of its batch go.
+ *
+ * Where nothing passes, whole batches go back to be claimed anew, in smaller ones (see health.ts), until one passes: there
+ * may be such an entry in every full batch.
+ *
+ * What is put aside is tried at least once a minute, as long as all of them together take no more than their share of the
+ * plan's requests; and when one of them passes, the others may at once: then it was the upstream after all.
  */
-export function createResting(clock: Clock, random: () => number): Resting {
+export function createResting({ clock, random, interval }: RestingOptions): Resting {
   const batches = new Set<Batch>()
-  let succeededAt = Number.NEGATIVE_INFINITY
+  let others = 0
+  let asideFrom = 0
 
-  function add(batch: Batch): void {
+  function putAside(batch: Batch): void {
+    batch.due = clock.now() + backoff(batch.aside++, ASIDE_BASE, ASIDE_MOST, random)
     batches.add(batch)
   }
 
-  function putAside(batch: Batch): void {
-    batch.suspect = true
-    batch.asideAt = clock.now()
-    batch.due = batch.asideAt + backoff(batch.aside++, ASIDE_BASE, ASIDE_MOST, random)
-    add(batch)
+  /** Suspects stay so, in parts. */
+  function part(batch: Batch, aside: boolean): void {
+    if (batch.current.length > 1) {
+      for (const each of batch.parts()) rest(each, batch.suspect)
+      return
+    }
+    const alone = batch.detach()
+    if (aside) putAside(alone)
+    else rest(alone, batch.suspect)
+    if (!batch.done) rest(batch, false)
   }
 
+  function rest(batch: Batch, suspect: boolean): void {
+    batch.suspect = suspect
+    batch.alone = 0
+    batches.add(batch)
+  }
+
+  function take(which: (batch: Batch) => boolean): EntryId[] {
+    const found = [...batches].filter(which)
+    for (const batch of found) batches.delete(batch)
+    return found.flatMap(batch => batch.ids())
+  }
+
+  /** As it was claimed, and nothing is held against it. */
+  const unknown = (batch: Batch) => batch.whole && batch.aside === 0 && !batch.suspect
+
+  function kept(): number {
+    let count = 0
+    for (const batch of batches) if (unknown(batch)) count++
+    return count
+  }
+
+  const wait = (batch: Batch) => (batch.aside === 0 ? 0 : Math.max(batch.due, asideFrom) - clock.now())
+
   return {
-    add,
-    remove: batch => void batches.delete(batch),
+    add: batch => void batches.add(batch),
+    wait,
+
+    remove(batch) {
+      batches.delete(batch)
+      if (batch.aside > 0) asideFrom = clock.now() + ASIDE_SHARE * interval()
+    },
 
     next() {
       let next: Batch | undefined
-      for (const batch of batches) if (next === undefined || batch.due < next.due) next = batch
+      let least = Number.POSITIVE_INFINITY
+      for (const batch of batches) {
+        const left = wait(batch)
+        if (left < least) {
+          next = batch
+          least = left
+        }
+      }
       return next
     },
 
-    failed(batch, health, others) {
-      const now = clock.now()
-      // Where others fail too, it is the upstream.
-      if (health.failures() > 1) batch.suspect = false
-      const patience = batch.suspect ? SUSPICION : others ? Number.POSITIVE_INFINITY : PATIENCE
-      if (batch.faults < patience) {
-        if (batch.whole && batches.size >= MOST_KEPT) return false
-        // The next turn is another's, where there is another.
-        batch.due = others || batches.size > 0 ? now + 2 * health.wait() : now
-        add(batch)
-      } else if (batch.current.length > 1) {
-        for (const part of batch.parts()) {
-          part.faults = 1
-          part.due = now
-          add(part)
-        }
-      } else {
-        const alone = batch.detach()
-        alone.faults = 1
-        alone.aside = batch.aside
-        if (batch.suspect) putAside(alone)
-        else add(alone)
-        if (!batch.done) add(batch)
-      }
-      return true
+    other() {
+      others++
     },
 
-    succeeded() {
-      for (const batch of batches) {
-        if (batch.faults > 0) batch.suspect = true
-        // What was put aside while nothing went at all was probably not to blame.
-        if (batch.aside === 0 || batch.asideAt > succeededAt) batch.due = 0
+    failed(batch, failures) {
+      if (batch.aside > 0) {
+        putAside(batch)
+        return []
       }
-      succeededAt = clock.now()
+      batch.alone = batch.others === others ? batch.alone + 1 : 1
+      batch.others = others
+      if (batch.suspect && failures < PATIENCE) part(batch, true)
+      else if (unknown(batch) && failures >= PATIENCE) {
+        const back = take(each => unknown(each) && each.current.length > 1)
+        if (batch.current.length > 1 || kept() >= MOST_SINGLE) return [...back, ...batch.ids()]
+        batches.add(batch)
+        return back
+      } else if (unknown(batch) && kept() >= MOST_KEPT) return batch.ids()
+      else if (batch.alone >= PATIENCE) part(batch, false)
+      else batches.add(batch)
+      return []
     },
 
-    take(which) {
-      const found = [...batches].filter(which)
-      for (const batch of found) batches.delete(batch)
-      return found.flatMap(batch => batch.ids())
-    }
+    succeeded(batch) {
+      for (const each of batches) {
+        if (each.faults > 0) each.suspect = true
+        if (batch.aside > 0) each.due = 0
+      }
+      if (batch.aside > 0) asideFrom = 0
+      batch.aside = 0
+      batch.suspect = false
+    },
+
+    take
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { Claimed, EntryId } from '../outbox/outbox.js'
-import { Batch, idOf } from './batch.js'
+import { Batch, bodyOf, idOf } from './batch.js'
 import { createBounds } from './bounds.js'
 import type { Ticket } from './budget.js'
 import type { Degraded, Sender, SenderOptions } from './delivery.js'
@@ -29,7 +29,7 @@ export function createSender(options: SenderOptions): Sender {
   const health = createHealth(clock, random, options.longestBackoff)
   const bounds = createBounds({ entries: options.maxBatch, bytes: options.maxBytes }, clock)
   const gate = createGate(options)
-  const resting = createResting(clock, random)
+  const resting = createResting({ clock, random, interval: budget.interval })
   const settlement = createSettlement({ ...options, freed: () => freed() })
   const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
   /** A few, and no Set: its tables would keep their entries, see passing-map.ts. */
@@ -49,6 +49,8 @@ export function createSender(options: SenderOptions): Sender {
   /** Set by `stop`. */
   let stopping: Promise<void> | undefined
   let stopped = () => {}
+  /** After a fault another batch is tried, if there is one: see resting.ts. */
+  let otherFirst = false
   let deadline = Number.POSITIVE_INFINITY
 
   function schedule(): void {
@@ -88,23 +90,23 @@ export function createSender(options: SenderOptions): Sender {
   function sendNext(): number {
     const closed = shutFor()
     const rested = resting.next()
-    const restFor = rested === undefined ? Number.POSITIVE_INFINITY : Math.max(closed, rested.due - clock.now())
-    if (rested !== undefined && restFor <= 0) {
-      // Asked even so: a process that stood still has not heard that another sends by now.
-      if (outbox.holds?.() === false) forfeit()
-      else {
-        resting.remove(rested)
-        send(rested)
-      }
+    const restFor = rested === undefined ? Number.POSITIVE_INFINITY : Math.max(closed, resting.wait(rested))
+    if (rested !== undefined && restFor <= 0 && !otherFirst) {
+      resume(rested)
       return 0
     }
     const size = bounds.now()
     size.entries = health.shrink(size.entries)
     const { waiting, claimed } = outbox.stats()
-    const hold = gate.hold(waiting - claimed, size, underWay.length === 0, stopping !== undefined)
+    const failing = health.failures() > 0
+    const hold = gate.hold(waiting - claimed, size, underWay.length === 0, stopping !== undefined, failing)
     if (hold > 0 && gate.quiet()) schedule()
     const wait = Math.min(restFor, Math.max(closed, hold))
     if (wait > 0) return wait
+    if (rested !== undefined && restFor <= 0 && hold > 0) {
+      resume(rested)
+      return 0
+    }
     const claim = outbox.claim(size)
     if (!(claim instanceof Promise)) {
       take(claim)
@@ -113,6 +115,16 @@ export function createSender(options: SenderOptions): Sender {
     claiming = true
     claim.then(arrived).catch(onFault)
     return Number.POSITIVE_INFINITY
+  }
+
+  function resume(batch: Batch): void {
+    // Asked even so: a process that stood still has not heard that another sends by now.
+    if (outbox.holds?.() === false) {
+      forfeit()
+      return
+    }
+    resting.remove(batch)
+    send(batch, false)
   }
 
   function arrived(claimed: Claimed[]): void {
@@ -124,8 +136,10 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   function take(entries: Claimed[]): void {
-    if (gate.claimed(entries)) send(new Batch(entries))
-    else if (entries.length > 0) release(entries.map(idOf))
+    if (gate.claimed(entries)) {
+      resting.other()
+      send(new Batch(entries), true)
+    } else if (entries.length > 0) release(entries.map(idOf))
   }
 
   function release(ids: readonly EntryId[]): void {
@@ -137,39 +151,40 @@ export function createSender(options: SenderOptions): Sender {
     void outbox.release(ids.filter(wanted))
   }
 
-  function send(batch: Batch): void {
+  function send(batch: Batch, fresh: boolean): void {
+    otherFirst = false
     const ticket = budget.take() as Ticket
     const entries = batch.current
-    const single = entries.length === 1
-    const body = single ? (entries[0] as Claimed).body : join(entries)
+    const body = bodyOf(entries)
     underWay.push(batch)
     client
-      .post(single ? 'logs' : 'bulk', body, { requestId: requestId(), signal: giveUp.signal })
+      .post(entries.length === 1 ? 'logs' : 'bulk', body, { requestId: requestId(), signal: giveUp.signal })
       .then(answer => reception.answered(batch, ticket, body.length, answer))
       .catch((error): Next => (ended ? 'put back' : reception.failed(batch, ticket, error)))
-      .then(next => back(batch, next))
+      .then(next => back(batch, next, fresh))
       .catch(onFault)
   }
 
-  function back(batch: Batch, next: Next): void {
+  function back(batch: Batch, next: Next, fresh: boolean): void {
     underWay.splice(underWay.indexOf(batch), 1)
     gate.freed()
     if (ended) return
-    if (next === 'settled') resting.succeeded()
+    if (next === 'settled') resting.succeeded(batch)
     if (forfeited.has(batch)) release(batch.ids())
-    else keep(batch, next)
+    else keep(batch, next, fresh)
     forget()
     report()
     pump()
   }
 
   /** What is left of a batch is sent again: some time, or mixed anew. */
-  function keep(batch: Batch, next: Next): void {
+  function keep(batch: Batch, next: Next, fresh: boolean): void {
     if (batch.done) return
-    const { waiting, claimed } = outbox.stats()
-    if (next === 'failed' && resting.failed(batch, health, waiting > claimed)) return
+    if (next === 'failed') {
+      release(resting.failed(batch, health.failures()))
+      otherFirst = !fresh || resting.next() === batch
+    } else if (batch.whole && batch.aside === 0) release(batch.ids())
     // One as it was claimed is mixed anew; one that was split keeps what was found out.
-    if (batch.whole) release(batch.ids())
     else resting.add(batch)
   }
 
@@ -258,13 +273,4 @@ export function createSender(options: SenderOptions): Sender {
       if (old.length > 0) release(old)
     }
   }
-}
-
-/** By Array.join, which writes one flat string: one that is added to piece by piece is a chain, to be flattened later. */
-function join(entries: readonly Claimed[]): string {
-  return `[${entries.map(bodyOf).join(',')}]`
-}
-
-function bodyOf(entry: Claimed): string {
-  return entry.body
 }

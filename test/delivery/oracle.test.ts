@@ -23,5 +23,5 @@ t.test(`nothing acknowledged is lost, over faults and SIGKILLs (ORACLE_SEED=${se
   t.strictSame(outOfOrder, [], "every user's order held")
   t.equal(waiting, 0, 'the queue is empty')
   t.equal(difference, 0, 'the books balance')
-  t.ok(rest.acknowledged > 50 * seconds, 'and it was worth asking')
+  t.ok(rest.acknowledged > 50 * Math.min(seconds, 120), 'and it was worth asking')
 })

@@ -1,7 +1,9 @@
 import t from 'tap'
 import { createMemoryOutbox } from '../../src/outbox/memory.js'
 import type { Outbox } from '../../src/outbox/outbox.js'
+import { simulate, TIMEOUT } from './bad-times.js'
 import { rest } from './fake-clock.js'
+import { createRandom } from './random.js'
 import { createRig } from './rig.js'
 import { answer, taken } from './upstream.js'
 
@@ -37,4 +39,36 @@ t.test('a 429 that comes while entries are being claimed holds them back, and no
   await clock.advance(10_000)
   t.equal(delivered(), 100)
   t.equal(faults.length, 1)
+})
+
+/** The longest pauses: a backoff after 429s, or of an entry put aside (60 s), behind a request that nobody answered. */
+const PAUSES = 60 + TIMEOUT / 1000
+/** To find out which entries Logtrail stumbles over: halves of a batch, each tried beside another. */
+const SEARCH = 60
+const SEEDS = Number(process.env.RECOVERY_SEEDS ?? 200)
+
+t.test(`from bad times to good ones, ${SEEDS} times: the queue empties`, async t => {
+  let worst = 0
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const random = createRandom(seed)
+    const requestsPerMinute = [120, 300, 1000][seed % 3]!
+    const poison = seed % 5 === 0 ? 1 + Math.floor(random() * 4) : 0
+    const times = {
+      seed,
+      requestsPerMinute,
+      maxBatch: 50,
+      faults: 0.1 + 0.85 * random(),
+      badSeconds: 30 + 300 * random(),
+      users: poison + 1 + Math.floor(60 * random()),
+      entries: 600,
+      poison
+    }
+    const bound = PAUSES + poison * SEARCH + (times.entries / 50) * (60 / requestsPerMinute) * 2
+    const { emptied, outOfOrder, limited, left } = await simulate(times, bound)
+    worst = Math.max(worst, emptied ?? Number.POSITIVE_INFINITY)
+    if (emptied === undefined) t.fail(`still not empty after ${bound} s`, { ...times, left })
+    if (outOfOrder.length > 0) t.fail('out of order', { ...times, outOfOrder })
+    if (limited > 0) t.fail('more than the plan allows', { ...times, limited })
+  }
+  t.ok(worst < 200, `after ${worst} s at the latest`)
 })

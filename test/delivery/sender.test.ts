@@ -189,11 +189,52 @@ t.test('an entry over which Logtrail stumbles holds up its own user alone', asyn
   t.equal(outcomes.size, 480)
   t.ok(late < 5, `${late} of the others came late`)
   const tries = upstream.ids().filter(id => id === 'poison-0').length
-  t.ok(tries > 4 && tries < 20, `tried again, but rarely: ${tries} times in an hour`)
+  t.ok(tries > 50 && tries < 65, `tried again, once a minute: ${tries} times in an hour`)
   t.equal(upstream.ids().includes('poison-1'), false, 'in order')
   upstream.respond = () => taken()
-  await clock.advance(600_000)
+  await clock.advance(60_000)
   t.equal(outcomes.size, 482, 'and not for ever')
+})
+
+t.test('many such entries take a twentieth of the plan, and once one of them passes the others follow', async t => {
+  const { clock, upstream, append, start, outcomes, budget, states } = createRig({ random: () => 0.5 })
+  upstream.respond = sent => (sent.ids.some(id => id.startsWith('poison')) ? answer(500) : taken())
+  await start()
+  for (let user = 0; user < 60; user++) await append(`u${user}`, 2)
+  for (let user = 0; user < 40; user++) await append(`poison${user}`, 2)
+  await clock.advance(1_800_000)
+  t.equal(outcomes.size, 120, 'all others have passed')
+  let late = 0
+  for (let i = 0; i < 420; i++) {
+    if (i === 60) {
+      // By now it is known which they are.
+      upstream.requests.length = 0
+      states.length = 0
+    }
+    await append('other', 1, i)
+    await clock.advance(10_000)
+    if (outcomes.size < 121 + i) late++
+  }
+  t.equal(late, 0, 'nobody else waits for them')
+  const tries = upstream.ids().filter(id => id.startsWith('poison')).length
+  t.ok(tries > 300 && tries <= 360, `${tries} of an hour's 7,200 requests`)
+  t.strictSame(states, [], 'and nobody is alarmed')
+  upstream.respond = () => taken()
+  await clock.advance(60_000)
+  t.equal(outcomes.size, 120 + 420 + 80)
+  t.ok(budget.fullness() > 0)
+})
+
+t.test('such entries in every full batch: smaller ones find a way', async t => {
+  const { clock, upstream, append, start, outcomes } = createRig({ random: () => 0.5 })
+  upstream.respond = sent => (sent.ids.some(id => id.startsWith('poison')) ? answer(500) : taken())
+  await start()
+  for (let user = 0; user < 8; user++) {
+    await append(`poison${user}`, 40)
+    await append(`u${user}`, 40)
+  }
+  await clock.advance(300_000)
+  t.equal(outcomes.size, 320)
 })
 
 t.test('one that Logtrail refuses and one over which it stumbles, in one batch', async t => {
@@ -224,25 +265,24 @@ t.test('entries put aside while nothing went at all go as soon as something does
   t.equal(delivered(), 20)
 })
 
-t.test('an outage keeps few batches and mixes the others anew', async t => {
-  const { clock, upstream, append, start, delivered, outbox } = createRig({ maxBatch: 2, concurrency: 20 })
+t.test('an outage keeps few batches, asks with small ones, and mixes all anew', async t => {
+  const { clock, upstream, append, start, delivered, outbox } = createRig({ maxBatch: 8, concurrency: 20 })
   const outage = later()
   upstream.respond = () => outage.promise
   await start()
-  for (let user = 0; user < 60; user++) await append(`u${user}`)
-  t.equal(outbox.stats().claimed, 40)
+  for (let user = 0; user < 400; user++) await append(`u${user}`)
+  t.equal(outbox.stats().claimed, 160)
   outage.resolve(answer(502, '<html>'))
   await rest()
-  t.equal(outbox.stats().claimed, 32, '16 batches')
+  t.equal(outbox.stats().claimed, 128, '16 batches')
   await clock.advance(600_000)
-  t.equal(
-    upstream.requests.every(sent => sent.ids.length === 2),
-    true,
-    'and does not dissect them'
-  )
+  t.strictSame(new Set(upstream.requests.slice(30).map(sent => sent.ids.length)), new Set([1]))
+  const sizes = upstream.requests.length
   upstream.respond = () => taken()
   await clock.advance(60_000)
-  t.equal(delivered(), 60)
+  t.equal(delivered(), 400)
+  const after = upstream.requests.slice(sizes).map(sent => sent.ids.length)
+  t.ok(after.filter(size => size === 8).length >= 40, `full again: ${after}`)
 })
 
 t.test('no key is accepted: all is held, one entry asks twice a minute, a new key at once', async t => {

@@ -38,5 +38,5 @@ t.test(`nothing answered 202 is lost, over faults and SIGKILLs (ORACLE_SEED=${se
     [],
     'no browser saw an error'
   )
-  t.ok(rest.acknowledged > 20 * seconds, 'and it was worth asking')
+  t.ok(rest.acknowledged > 20 * Math.min(seconds, 120), 'and it was worth asking')
 })

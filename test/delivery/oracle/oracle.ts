@@ -67,6 +67,10 @@ export interface Findings {
   difference: number
 }
 
+/** Seconds for which users write as fast as they can; in longer runs they write as much in all. */
+const PACED = 120
+const LEAST_KILLS = 3
+
 const isBad = (id: string) => id.endsWith('!')
 
 /**
@@ -91,6 +95,9 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
   let unknown = 0
   let writing = true
   const ends = performance.now() + seconds * 1000
+  // An hour's ids are kept, as a minute's are.
+  const slower = Math.max(1, seconds / PACED)
+  let killed = 0
 
   async function write(user: number): Promise<void> {
     for (let n = 0; writing; ) {
@@ -98,12 +105,13 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
       const ids = Array.from({ length: count }, () => `${user}-${n++}${random() < bad ? '!' : ''}`)
       if (await target.deliver(`u:${user}`, ids)) acknowledged.push(...ids)
       else unknown += count
-      await pause(random() * 40)
+      await pause(random() * 40 * slower)
     }
   }
 
   async function disturb(): Promise<void> {
-    for (let i = 0; i < kills; i++) {
+    // A start takes as long as the machine lets it: there may not be the time for all.
+    for (let i = 0; i < kills && (i < LEAST_KILLS || performance.now() < ends); i++) {
       await pause((seconds * 1000 * (0.5 + random())) / (kills + 1))
       switch (i % 4) {
         case 0:
@@ -127,6 +135,7 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
         }
       }
       await target.kill()
+      killed++
       await target.start({ url: logtrail.url, keys })
     }
     await pause(Math.max(0, ends - performance.now()))
@@ -139,7 +148,12 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
     logtrail.faults.clear()
     const due = acknowledged.filter(id => !isBad(id))
     const until = performance.now() + patience * 1000
-    await logtrail.waitFor(({ ids }) => due.every(id => ids.has(id)), patience * 1000).catch(() => {})
+    let stored = 0
+    const all = (ids: ReadonlyMap<string, number>) => {
+      while (stored < due.length && ids.has(due[stored]!)) stored++
+      return stored === due.length
+    }
+    await logtrail.waitFor(({ ids }) => all(ids), patience * 1000).catch(() => {})
     while (performance.now() < until && (await target.waiting()) > 0) await pause(100)
     const books = await target.stop()
     const { dead, waiting } = await target.inspect()
@@ -153,7 +167,7 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
       requests: logtrail.stats.requests,
       answers: { ...logtrail.stats.answers },
       dead: dead.length,
-      kills,
+      kills: killed,
       lost: acknowledged.filter(id => !logtrail.ids.has(id) && !deadSet.has(id)),
       buriedAlive: dead.filter(id => !isBad(id)),
       impossible: [...logtrail.ids.keys()].filter(isBad),
