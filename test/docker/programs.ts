@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { getuid } from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -90,4 +91,17 @@ export function fillIn(text: string, words: Record<string, string>): string {
     if (!filled.includes(word)) throw new Error(`not to be found: ${word}`)
     return filled.replaceAll(word, value)
   }, text)
+}
+
+/** nginx with what surrounds a file of conf.d/, all its files in one folder. */
+export function nginx(folder: string, site: string): string[] {
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `${of}_temp_path ${folder}/${of};`)
+  writeFileSync(`${folder}/site.conf`, site)
+  writeFileSync(
+    `${folder}/nginx.conf`,
+    `daemon off; worker_processes 1; pid ${folder}/pid; ${getuid?.() === 0 ? 'user root;' : ''}
+     events { worker_connections 256; }
+     http { access_log off; ${paths.join(' ')} include ${folder}/site.conf; }`
+  )
+  return ['-p', folder, '-e', 'stderr', '-c', `${folder}/nginx.conf`]
 }

@@ -2,12 +2,11 @@ import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { getuid } from 'node:process'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { freePort } from '../helper/free-port.js'
 import { entry, type Program, sign, startProxy } from '../helper/proxy.js'
-import { fillIn, find, missing, ROOT, run, serve, temporaryFolder } from './programs.js'
+import { fillIn, find, missing, nginx, ROOT, run, serve, temporaryFolder } from './programs.js'
 
 /** Each reverse proxy of docker/proxies as the real program runs it, and requests through it to the real proxy. */
 
@@ -71,19 +70,6 @@ async function holds(t: Test, port: number, program: Program, page: string | und
 }
 
 const portOf = (url: string) => new URL(url).port
-
-/** nginx with what surrounds a file of conf.d/, all its files in one folder. */
-function nginx(folder: string, site: string): string[] {
-  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(of => `${of}_temp_path ${folder}/${of};`)
-  writeFileSync(`${folder}/site.conf`, site)
-  writeFileSync(
-    `${folder}/nginx.conf`,
-    `daemon off; worker_processes 1; pid ${folder}/pid; ${getuid?.() === 0 ? 'user root;' : ''}
-     events { worker_connections 256; }
-     http { access_log off; ${paths.join(' ')} include ${folder}/site.conf; }`
-  )
-  return ['-p', folder, '-e', 'stderr', '-c', `${folder}/nginx.conf`]
-}
 
 t.test('nginx.conf', { skip: missing('nginx') }, async t => {
   const program = await startProxy(t, { env: ENV })
