@@ -131,7 +131,7 @@ export function createLogger(options?: Options): Logger {
 
   try {
     if (!muted) {
-      const address = String(base ?? SERVED.exec(import.meta.url)?.[1] ?? '/logtrail').replace(/\/+$/, '')
+      const address = String(base ?? (SERVED.exec(import.meta.url) ?? [0, '/logtrail'])[1]).replace(/\/+$/, '')
       const store = createStore(`logtrail:${address}`, drop)
       delivery = createDelivery(address, store, batchSize! >= 1 ? batchSize! : 50, drop, () => fresh.splice(0).flat())
       if (captureErrors) captured = createCapture(now, () => soon(interval))

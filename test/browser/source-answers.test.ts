@@ -1,0 +1,130 @@
+import t from 'tap'
+import { startBrowser } from './page.js'
+
+t.test('what follows from an answer', async t => {
+  const { standIn, open } = await startBrowser(t)
+  const actions = (status: number) =>
+    standIn.requests
+      .filter(request => request.status === status)
+      .flatMap(({ entries }) => entries.map(({ action }) => action))
+  /** No wait after a failure. */
+  t.beforeEach(t => void t.intercept(Math, 'random', { value: () => 0.5 / 1000 }))
+
+  t.test('400: the entries that are named are given up, the others go again', async t => {
+    standIn.answer = (_, entries) => {
+      const at = entries.findIndex(({ action }) => action === 'bad')
+      const errors = [{ log_index: at, field: 'action', message: 'is bad' }]
+      return at < 0 ? undefined : { status: 400, body: { error_code: 'VALIDATION_FAILED', details: { errors } } }
+    }
+    const { log, dropped } = await open(t)
+    for (const action of ['a', 'bad', 'b']) log.info(action)
+    await log.flush()
+    t.same(actions(201), ['a', 'b'])
+    t.same(dropped.splice(0), ['bad refused 400'])
+    log.info('bad')
+    await log.flush()
+    t.same(dropped, ['bad refused 400'])
+  })
+
+  t.test('an answer without a body is one', async t => {
+    standIn.answer = () => ({ status: 201, body: '' })
+    const { log, dropped, waiting } = await open(t)
+    log.info('a')
+    await log.flush()
+    t.same([dropped.length, waiting()], [0, 0])
+  })
+
+  t.test('201 with some refused', async t => {
+    standIn.answer = () => ({
+      status: 201,
+      body: { accepted: 1, rejected: [{ log_index: 1, field: '', message: '' }] }
+    })
+    const { log, dropped } = await open(t)
+    log.info('a')
+    log.info('b')
+    await log.flush()
+    t.same(dropped, ['b refused 201'])
+  })
+
+  t.test('too much at once is halved, and after Logtrail named a limit it is kept to', async t => {
+    standIn.answer = (_, entries) =>
+      entries.length > 2 ? { status: 400, body: { error_code: 'VALIDATION_BULK_LIMIT_EXCEEDED' } } : undefined
+    const { log, dropped } = await open(t)
+    for (let n = 0; n < 4; n++) log.info(`few.${n}`)
+    await log.flush()
+    t.same(actions(201), ['few.0', 'few.1', 'few.2', 'few.3'])
+    const before = standIn.requests.length
+    for (let n = 0; n < 4; n++) log.info(`more.${n}`)
+    await log.flush()
+    t.equal(standIn.requests.length, before + 2)
+    standIn.answer = (_, entries) => (entries.length > 1 ? { status: 413 } : undefined)
+    for (let n = 0; n < 2; n++) log.info(`large.${n}`)
+    await log.flush()
+    t.same(actions(201).slice(-2), ['large.0', 'large.1'])
+    t.same(dropped, [])
+  })
+
+  t.test('what is refused for good is given up; a page of HTML with a 200 is no answer', async t => {
+    standIn.answer = () => ({ status: 403, body: { error_code: 'ORIGIN_FORBIDDEN', message: 'no' } })
+    const { log, dropped, waiting } = await open(t)
+    log.info('forbidden')
+    await log.flush()
+    t.same(dropped, ['forbidden refused 403'])
+    standIn.answer = () => ({ status: 200, body: '<h1>Welcome to this network</h1>' })
+    log.info('portal')
+    await log.flush()
+    t.equal(waiting(), 1)
+    standIn.answer = () => undefined
+    await log.flush()
+    t.same(actions(201), ['portal'])
+    t.equal(waiting(), 0)
+  })
+
+  t.test('a server that is away, or says so, is sent it when it is back', async t => {
+    const { log, waiting, dropped } = await open(t)
+    for (const [status, wait] of [
+      [503, '0'],
+      [502, ''],
+      [429, '0']
+    ] as const) {
+      const body = status === 502 ? '<h1>Bad gateway</h1>' : {}
+      standIn.answer = () => ({ status, headers: { 'retry-after': wait }, body })
+      log.info(`during.${status}`)
+      await log.flush()
+    }
+    await standIn.silence()
+    log.info('during.silence')
+    await log.flush()
+    t.equal(waiting(), 4)
+    await standIn.listen()
+    standIn.answer = () => undefined
+    await log.flush()
+    t.same(actions(201), ['during.503', 'during.502', 'during.429', 'during.silence'])
+    t.same([waiting(), dropped.length], [0, 0])
+  })
+
+  t.test('Retry-After is kept to by every page, in a hurry or not; then it goes by itself', async t => {
+    standIn.answer = () => ({ status: 429, headers: { 'retry-after': '1' } })
+    const { log, createLogger, storage } = await open(t)
+    log.info('limited')
+    await log.flush()
+    const [refused] = standIn.requests
+    standIn.answer = () => undefined
+    const other = createLogger()
+    other.info('meanwhile')
+    await other.flush()
+    await log.flush()
+    t.equal(standIn.requests.length, 1)
+    await standIn.until(() => actions(201).length === 2)
+    t.ok(standIn.requests[1]!.at - refused!.at >= 1000)
+    t.ok(storage)
+  })
+
+  t.test('of another origin: no content type that asks a preflight', async t => {
+    standIn.allowedOrigins = ['https://app.example']
+    const { log } = await open(t, { base: `${standIn.origin}/logtrail/`, href: 'https://app.example/' })
+    log.info('foreign')
+    await log.flush()
+    t.match(standIn.requests, [{ type: /^text\/plain/, status: 201 }])
+  })
+})

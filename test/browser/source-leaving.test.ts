@@ -1,0 +1,110 @@
+import t from 'tap'
+import { startBrowser } from './page.js'
+
+t.test('as the page goes, and comes back', async t => {
+  const { standIn, open } = await startBrowser(t)
+  const taken = (action: string) => standIn.until(() => standIn.taken().includes(`anna/${action}`))
+
+  t.test('hidden, then shown: sent at once, both times', async t => {
+    const page = await open(t, { flushInterval: 1e6 })
+    page.log.info('before')
+    page.turn('hidden')
+    await taken('before')
+    page.log.info('while.hidden')
+    await taken('while.hidden')
+    page.turn('visible')
+    await page.log.flush()
+  })
+
+  t.test('pagehide, also what its other listeners log; then back from the cache', async t => {
+    const page = await open(t, { flushInterval: 1e6 })
+    page.log.info('last')
+    page.happens('pagehide')
+    page.log.info('really.last')
+    await Promise.all([taken('last'), taken('really.last')])
+    page.happens('pageshow', { persisted: true })
+    page.happens('pageshow', { persisted: false })
+    page.log.info('again')
+    page.happens('online')
+    await taken('again')
+  })
+
+  t.test('what a request cannot outlive the page with waits for the next visit', async t => {
+    const page = await open(t, { flushInterval: 1e6 })
+    for (let n = 0; n < 100; n++) page.log.info(`much.${n}`, { message: 'x'.repeat(1000) })
+    page.happens('pagehide')
+    t.ok(page.waiting() > 0)
+    const next = await open(t, { storage: page.storage })
+    await next.log.flush()
+    await standIn.until(() => standIn.taken().length >= 100)
+    t.equal(new Set(standIn.taken()).size, 100)
+  })
+
+  t.test('where the network is off, or has just failed, it waits, too', async t => {
+    const page = await open(t)
+    page.navigator.onLine = false
+    page.log.info('off')
+    page.happens('pagehide')
+    t.equal(page.waiting(), 1)
+    t.equal(standIn.requests.length, 0)
+  })
+
+  t.test('a browser without keepalive: by beacon, or if that is refused, later', async t => {
+    const beacons: string[] = []
+    let room = true
+    const sendBeacon = (url: URL, body: string) => {
+      if (room) beacons.push(`${url.pathname} ${JSON.parse(body)[0].action}`)
+      return room
+    }
+    const page = await open(t, { Request: class {}, navigator: { sendBeacon }, flushInterval: 1e6 })
+    page.log.info('by.beacon')
+    page.turn('hidden')
+    t.same(beacons, ['/logtrail/logs/bulk by.beacon'])
+    room = false
+    page.turn('visible')
+    await page.log.flush()
+    page.log.info('no.room')
+    page.turn('hidden')
+    t.equal(page.waiting(), 1)
+  })
+
+  t.test('a page looks after what earlier ones have left, by itself', async t => {
+    standIn.answer = () => ({ status: 503 })
+    const page = await open(t)
+    page.log.info('left')
+    await page.log.flush()
+    standIn.answer = () => undefined
+    t.equal(page.waiting(), 1)
+    const storage = Object.fromEntries(Object.entries(page.storage).filter(([name]) => name.includes('|')))
+    await open(t, { storage })
+    await taken('left')
+  })
+})
+
+t.test('what the page does not catch', async t => {
+  const { standIn, open } = await startBrowser(t)
+  const page = await open(t, { captureErrors: true, flushInterval: 1e6 })
+  const error = new Error('broken')
+  for (let n = 0; n < 3; n++) page.happens('error', { error })
+  page.happens('error', { message: 'Script error.' })
+  page.happens('unhandledrejection', { reason: 'no reason' })
+  page.happens('error', {
+    error: {
+      get message() {
+        throw new Error('hostile')
+      }
+    }
+  })
+  await page.log.flush()
+  const sent = () => standIn.requests.flatMap(({ entries }) => entries)
+  t.match(sent(), [
+    { action: 'window.error', level: 'error', message: 'broken', metadata: { count: 3, error: { stack: /broken/ } } },
+    { action: 'window.error', message: 'Script error.' },
+    { action: 'window.unhandledrejection', message: 'no reason', metadata: { count: 1 } }
+  ])
+  standIn.requests.length = 0
+  for (let n = 0; n < 60; n++) page.happens('error', { error: new Error(`kind ${n}`) })
+  page.turn('hidden')
+  await standIn.until(() => sent().length >= 50)
+  t.equal(sent().length, 50, 'of different ones so many, and no more')
+})

@@ -1,0 +1,152 @@
+import t from 'tap'
+import { startBrowser } from './page.js'
+
+const DAY = 86_400_000
+
+t.test('where entries wait, and whose they are', async t => {
+  const { standIn, open } = await startBrowser(t)
+  const down = () => {
+    standIn.answer = () => ({ status: 503 })
+  }
+  const up = () => {
+    standIn.answer = () => undefined
+  }
+  /** No wait after a failure; names stay apart. */
+  let count = 0
+  t.beforeEach(t => void t.intercept(Math, 'random', { value: () => ++count / 1e9 }))
+
+  t.test('another user is not sent what the first has left; the first is, when back', async t => {
+    const page = await open(t, { user: 'anna' })
+    page.log.info('hello')
+    await page.log.flush()
+    down()
+    page.log.info('secret')
+    await page.log.flush()
+    up()
+    page.user = 'bert'
+    const next = await open(t, { user: 'bert', storage: page.storage })
+    next.log.info('bert.1')
+    await next.log.flush()
+    t.same(standIn.taken(), ['anna/hello', 'bert/bert.1'])
+    t.equal(next.waiting(), 1)
+    const back = await open(t, { user: 'anna', storage: page.storage })
+    await back.log.flush()
+    await standIn.until(() => standIn.taken().includes('anna/secret'))
+    t.equal(back.waiting(), 0)
+  })
+
+  t.test('401: what was logged before is of whoever signs in first, where nobody was known', async t => {
+    const page = await open(t, { user: '' })
+    page.log.info('before')
+    await page.log.flush()
+    t.equal(page.waiting(), 1)
+    page.user = 'anna'
+    page.log.info('after')
+    await page.log.flush()
+    t.same(standIn.taken().sort(), ['anna/after', 'anna/before'])
+  })
+
+  t.test('a session that ends: what was logged in it waits for its own user', async t => {
+    const page = await open(t, { user: 'anna' })
+    page.log.info('in')
+    await page.log.flush()
+    page.user = ''
+    page.log.info('out.1')
+    await page.log.flush()
+    page.user = 'bert'
+    page.log.info('bert')
+    await page.log.flush()
+    t.notOk(standIn.taken().includes('bert/in'))
+    t.ok(standIn.taken().includes('bert/bert'))
+  })
+
+  t.test('of two users that a browser has known, nobody can tell whose an entry is', async t => {
+    const page = await open(t, { user: 'anna' })
+    page.log.info('anna')
+    await page.log.flush()
+    await standIn.silence()
+    const unknown = await open(t, { user: 'bert', storage: page.storage })
+    unknown.log.info('whose')
+    await unknown.log.flush()
+    await standIn.listen()
+    const next = await open(t, { user: 'bert', storage: page.storage })
+    next.log.info('bert')
+    await next.log.flush()
+    t.notOk(standIn.taken().some(taken => taken.endsWith('/whose')))
+    t.equal(next.waiting(), 1, 'kept until it expires')
+  })
+
+  t.test('after a day it is given up, and so is the oldest where it becomes too much', async t => {
+    const page = await open(t)
+    down()
+    page.log.info('old')
+    await page.log.flush()
+    const [key = ''] = Object.keys(page.storage).filter(name => name.includes('|'))
+    const [name, , random] = key.split('|')
+    page.storage[`${name}|${Date.now() - DAY - 1000}|${random}`] = page.storage[key]!
+    delete page.storage[key]
+    const next = await open(t, { storage: page.storage })
+    next.log.info('new')
+    await next.log.flush()
+    t.same(next.dropped, ['old expired'])
+    const message = 'x'.repeat(4000)
+    for (let n = 0; n < 20; n++) {
+      for (let i = 0; i < 15; i++) next.log.info(`much.${n}`, { message })
+      await next.log.flush()
+    }
+    const given = next.dropped.filter(told => told.endsWith(' overflow'))
+    t.ok(given.length > 20, `${given.length}`)
+    t.equal(given.length + next.waiting(), 301)
+  })
+
+  t.test('without localStorage, or with one that is full, entries wait in memory', async t => {
+    const denied = () => {
+      throw new DOMException('denied', 'SecurityError')
+    }
+    const full = new Proxy({} as Record<string, string>, {
+      set() {
+        throw new DOMException('full', 'QuotaExceededError')
+      }
+    })
+    for (const localStorage of [{ value: null }, { get: denied, configurable: true }, { value: full }]) {
+      const { log } = await open(t, { localStorage })
+      down()
+      log.info('kept')
+      await log.flush()
+      up()
+      standIn.requests.length = 0
+      await log.flush()
+      t.same(standIn.taken(), ['anna/kept'])
+    }
+  })
+
+  t.test('without Web Locks, and with some that refuse', async t => {
+    const refuse = { request: () => Promise.reject(new DOMException('no origin', 'SecurityError')) }
+    for (const locks of [undefined, refuse]) {
+      const { log } = await open(t, { navigator: { locks } })
+      down()
+      log.info('kept')
+      await log.flush()
+      up()
+      standIn.requests.length = 0
+      await log.flush()
+      t.same(standIn.taken(), ['anna/kept'])
+    }
+  })
+
+  t.test('without Web Locks the last tab to raise its hand goes', async t => {
+    const page = await open(t, { navigator: { locks: undefined } })
+    down()
+    page.log.info('kept')
+    await page.log.flush()
+    up()
+    standIn.requests.length = 0
+    const flushed = page.log.flush()
+    const hand = () => Object.keys(page.storage).find(name => name.endsWith('!'))
+    while (!hand()) await new Promise(resolve => setImmediate(resolve))
+    page.storage[hand()!] = "another tab's"
+    await flushed
+    t.equal(page.waiting(), 1)
+    t.same(standIn.taken(), [])
+  })
+})
