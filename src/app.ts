@@ -66,13 +66,14 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   const sessions = await createSessions(config, USER_AGENT, log)
   const shared = config.REDIS_URL ? await connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
   let line: Line | undefined
-  const upstream = createUpstreamCheck()
+  const upstream = createUpstreamCheck(config.LOGTRAIL_URL, options.ca)
   const checks = createChecks({
     phase: () => phase,
     keyring,
     sessions,
     redis: shared,
-    upstream: config.DELIVERY === 'direct' ? upstream.check : undefined,
+    upstream,
+    direct: config.DELIVERY === 'direct',
     line: () => line
   })
   const metrics = createMetrics({

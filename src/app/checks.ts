@@ -4,15 +4,17 @@ import type { CheckResult, Phase, ReadinessSource } from '../admin/readiness.js'
 import type { Keyring } from '../logtrail/keyring.js'
 import type { SessionSource } from '../session/session.js'
 import type { Line } from './delivery.js'
-import { redisCheck } from './redis.js'
+import { askRedis, redisCheck } from './redis.js'
+import type { UpstreamCheck } from './upstream.js'
 
 export interface ChecksOptions {
   phase: () => Phase
   keyring: Keyring
   sessions: SessionSource
   redis: Redis | undefined
-  /** Of direct mode, which has no line; else what the line says. */
-  upstream: (() => CheckResult) | undefined
+  upstream: UpstreamCheck
+  /** Whether there is a line: direct mode has none. */
+  direct: boolean
   /** Made only after the checks, which `/readyz` answers from the first moment on. */
   line: () => Line | undefined
 }
@@ -22,8 +24,13 @@ export interface Checks extends ReadinessSource {
 }
 
 /** What `/readyz` tells of: every part that this program rests on, by name. */
-export function createChecks({ phase, keyring, sessions, redis, upstream, line }: ChecksOptions): Checks {
-  const monitor = createMonitor({ session: () => sessions.check() })
+export function createChecks({ phase, keyring, sessions, redis, upstream, direct, line }: ChecksOptions): Checks {
+  const monitor = createMonitor({
+    session: () => sessions.check(),
+    upstream: upstream.reach,
+    ...(redis ? { redis: () => askRedis(redis) } : {})
+  })
+  const asked = (check: () => CheckResult) => () => (upstream.asked() ? check() : monitor.last('upstream'))
   return {
     phase,
     checks: {
@@ -32,23 +39,21 @@ export function createChecks({ phase, keyring, sessions, redis, upstream, line }
         return { ok: usable, message: usable ? 'no key is refused by Logtrail' : 'Logtrail refuses the API key' }
       },
       session: () => monitor.last('session'),
-      ...(redis ? { redis: () => redisCheck(redis) } : {}),
-      ...(upstream ? { upstream } : checksOfLine(line))
+      ...(redis ? { redis: () => redisCheck(redis, monitor.last('redis')) } : {}),
+      upstream: asked(direct ? upstream.check : () => upstreamOf(line())),
+      ...(direct ? {} : { queue: () => queueOf(line()) })
     },
     writable: () => line()?.outbox.stats().writable ?? true,
     stop: () => monitor.stop()
   }
 }
 
-function checksOfLine(line: () => Line | undefined): Record<'upstream' | 'queue', () => CheckResult> {
-  return {
-    upstream() {
-      const fault = line()?.delivery.fault()
-      return fault ? { ok: false, message: fault.message } : { ok: true, message: 'Logtrail takes entries' }
-    },
-    queue() {
-      const stats = line()?.outbox.stats()
-      return { ok: stats?.writable ?? false, message: stats?.fault ?? `${stats?.waiting ?? 0} entries wait` }
-    }
-  }
+function upstreamOf(line: Line | undefined): CheckResult {
+  const fault = line?.delivery.fault()
+  return fault ? { ok: false, message: fault.message } : { ok: true, message: 'Logtrail takes entries' }
+}
+
+function queueOf(line: Line | undefined): CheckResult {
+  const stats = line?.outbox.stats()
+  return { ok: stats?.writable ?? false, message: stats?.fault ?? `${stats?.waiting ?? 0} entries wait` }
 }

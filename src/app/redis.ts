@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis, RedisOptions } from 'ioredis'
+import type { CheckResult } from '../admin/readiness.js'
 
 /** A connection on which nothing comes for so long, though something was asked, is given up: its other end may be gone. */
 const SILENCE_MS = 5000
@@ -78,7 +79,13 @@ export function closeRedis(redis: Redis): void {
   redis.disconnect()
 }
 
-/** For /readyz: from what is known, without asking. */
-export function redisCheck(redis: Redis): { ok: boolean; message: string } {
-  return redis.status === 'ready' ? { ok: true, message: 'connected' } : { ok: false, message: 'Redis is away' }
+/** Whether a Redis that is connected answers: one that stands still keeps its connections. */
+export async function askRedis(redis: Redis): Promise<CheckResult> {
+  const answers = redis.status !== 'ready' || (await redis.ping().then(Boolean, () => false))
+  return answers ? { ok: true, message: 'connected' } : { ok: false, message: 'Redis does not answer' }
+}
+
+/** For /readyz, which does not wait. @param asked what it answered last */
+export function redisCheck(redis: Redis, asked: CheckResult): CheckResult {
+  return redis.status === 'ready' ? asked : { ok: false, message: 'Redis is away' }
 }

@@ -106,7 +106,7 @@ export function connect(
   return { client, keyring, requests }
 }
 
-async function listen(server: Server | NetServer): Promise<number> {
+export async function listen(server: Server | NetServer): Promise<number> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return (server.address() as AddressInfo).port
