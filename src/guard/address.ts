@@ -4,6 +4,9 @@ import rateLimit from '@fastify/rate-limit'
 /** An IPv6 customer is handed a /64 at least, and may use any address of it (RFC 6177): it counts as one sender. */
 const IPV6_SUBNET = 64
 
+/** An address with a port behind it: `192.0.2.7:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`. */
+const PORT = /^(?:([\d.]{7,15}):\d{1,5}|\[([\da-f:.]{2,45})\](?::\d{1,5})?)$/i
+
 /**
  * The key that an address counts under: IPv4 as it is, IPv4 in IPv6 (RFC 4291, 2.5.5.2) as IPv4, IPv6 by its /64.
  * @fastify/rate-limit folds by itself only where it makes the key; a keyGenerator of our own must call this.
@@ -15,11 +18,13 @@ export function foldAddress(address: string): string {
 
 /**
  * The address as entries and people see it: a valid IP address, IPv4 in IPv6 written as IPv4. What a trusted proxy
- * forwarded may be anything ("unknown", RFC 7239 6.2, a port behind it): then the proxy's own address stands in.
+ * forwarded may have a port behind it (IIS, Azure), or be anything ("unknown", RFC 7239, 6.2): then the proxy's own address
+ * stands in.
  */
 export function clientAddress(claimed: string | undefined, socketAddress: string | undefined): string {
-  for (const candidate of [claimed, socketAddress]) {
-    if (candidate === undefined) continue
+  for (const said of [claimed, socketAddress]) {
+    if (said === undefined) continue
+    const candidate = isIP(said) === 0 ? said.replace(PORT, '$1$2') : said
     const plain = candidate.startsWith('::ffff:') ? candidate.slice(7) : candidate
     if (isIPv4(plain)) return plain
     if (isIP(candidate) === 6) return candidate.split('%', 1)[0]!

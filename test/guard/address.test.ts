@@ -31,8 +31,12 @@ t.test('what is shown of a client is an address, whatever was claimed', async t 
     ['::ffff:nonsense', '127.0.0.1', '127.0.0.1'],
     ['unknown', '127.0.0.1', '127.0.0.1'],
     ['_hidden', '127.0.0.1', '127.0.0.1'],
-    ['192.0.2.7:1234', '127.0.0.1', '127.0.0.1'],
-    ['[2001:db8::1]:1234', '127.0.0.1', '127.0.0.1'],
+    ['192.0.2.7:1234', '127.0.0.1', '192.0.2.7'],
+    ['[2001:db8::1]:1234', '127.0.0.1', '2001:db8::1'],
+    ['[2001:db8::1]', '127.0.0.1', '2001:db8::1'],
+    ['[::ffff:192.0.2.7]:1234', '127.0.0.1', '192.0.2.7'],
+    ['192.0.2.7:port', '127.0.0.1', '127.0.0.1'],
+    ['192.0.2.999:1234', '127.0.0.1', '127.0.0.1'],
     ['for=192.0.2.7;proto=https', '127.0.0.1', '127.0.0.1'],
     ['192.0.2.999', '::ffff:127.0.0.1', '127.0.0.1'],
     ['0300.0250.1.1', '127.0.0.1', '127.0.0.1'],
@@ -97,6 +101,11 @@ t.test('behind a trusted proxy each address has its own limit; a /64 shares one'
   t.equal(await from('::ffff:192.0.2.7'), 201)
   t.equal(await from('192.0.2.7'), 429)
   t.equal(await from('192.0.2.8'), 201)
+  // as IIS and Azure's gateway forward it: they all counted as the proxy's own
+  t.equal(await from('192.0.2.9:50001'), 201)
+  t.equal(await from('192.0.2.9:50002'), 201)
+  t.equal(await from('192.0.2.9:50003'), 429)
+  t.equal(await from('192.0.2.10:50001'), 201)
 })
 
 t.test('listed addresses are spared the limit by address', async t => {
