@@ -31,7 +31,7 @@ export function observeRates(client: LogtrailClient, now = Date.now): ObservedCl
       requestable: {
         request: (options, callback) =>
           client.requestable.request(options, (error, answer) => {
-            note(answer?.headers)
+            note(answer?.body.headers)
             callback(error, answer)
           })
       },

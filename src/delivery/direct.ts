@@ -1,7 +1,8 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from '../errors.js'
-import { answerOf, type ProxiedResponse, type UpstreamAnswer } from '../logtrail/answer.js'
+import type { ProxiedResponse, UpstreamAnswer } from '../logtrail/answer.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import { UpstreamFault } from '../logtrail/fault.js'
 import { judge, passOn, toHttpError, type Verdict } from '../logtrail/verdict.js'
@@ -24,6 +25,8 @@ export interface DirectOptions {
   nothingToSend: (request: FastifyRequest, reply: FastifyReply) => FastifyReply
   now?: () => number
 }
+
+const NO_HEADERS: IncomingHttpHeaders = Object.freeze({})
 
 /**
  * One request to Logtrail for each request of a browser, by @fastify/http-proxy, answered with Logtrail's answer.
@@ -92,7 +95,7 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     // of Logtrail's headers none is copied: `settle` sets those that pass
     rewriteHeaders: () => ({}),
     onResponse: (request: FastifyRequest, reply: FastifyReply, response: unknown) =>
-      settle(request, reply, answerOf(response as ProxiedResponse)),
+      settle(request, reply, (response as ProxiedResponse).stream),
     onError: (reply: FastifyReply, { error }: { error: Error }) => failed(reply.request, reply, error)
   }
 
@@ -136,6 +139,8 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     }
     const bulk = isBulk(request)
     const body = bulk ? `[${list.join(',')}]` : list[0]
+    // the plugin copies the browser's headers before it asks which of them go on: what is not there cannot
+    request.raw.headers = NO_HEADERS
     reply.from(bulk ? addresses.bulk : addresses.logs, { ...howToSend, body } as never)
   }
 

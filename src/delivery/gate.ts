@@ -25,8 +25,8 @@ export interface Gate {
    * @returns milliseconds to wait, 0 to claim now; without end while nothing waits
    */
   hold(unclaimed: number, size: ClaimBounds, idle: boolean, drain: boolean, probe: boolean): number
-  /** Whether the wait is over before its time if nobody else comes in the next turn of the event loop. */
-  quiet(): boolean
+  /** Whether the wait is over, before its time, with the next turn of the event loop: who comes in that goes along. */
+  soon(): boolean
   /** What a claim yielded. @returns whether to send it; otherwise it goes back and waits for more. */
   claimed(entries: readonly Claimed[]): boolean
   /** A batch was settled or returned: users that were passed over may be claimed from. */
@@ -39,8 +39,8 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
   /** Entries that wait behind claimed ones of their users: found out by claiming. */
   let blocked = 0
   let blockedAt = 0
-  let seen = 0
-  let quiet = false
+  /** Entries could be claimed when we looked last, and somebody waits for them. */
+  let hurried = false
   /** Of the claim that `hold` allows. */
   let unclaimed = 0
   let full = 0
@@ -53,7 +53,6 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
   return {
     hold(waiting, size, idle, drain, probe) {
       const now = clock.now()
-      quiet = false
       unclaimed = waiting
       bytes = size.bytes
       full = entryBytes === 0 ? size.entries : Math.min(size.entries, Math.max(1, Math.floor(bytes / entryBytes)))
@@ -61,7 +60,7 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
       const free = waiting - blocked
       if (free <= 0) {
         since = undefined
-        seen = 0
+        hurried = false
         return waiting > 0 && idle && !drain ? blockedAt + ASK_AGAIN - now : Number.POSITIVE_INFINITY
       }
       since ??= now
@@ -70,14 +69,13 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
       const left = Math.max(0, since + pace - now)
       const hurry = eager && idle && pace <= maxWait
       if (left === 0) owed = free
-      must = drain || probe || owed > 0 || (hurry && seen === free)
+      must = drain || probe || owed > 0 || (hurry && hurried)
       if (must || free >= full) return 0
-      seen = free
-      quiet = hurry
+      hurried = hurry
       return left
     },
 
-    quiet: () => quiet,
+    soon: () => hurried,
 
     claimed(entries) {
       let size = 0
@@ -86,7 +84,7 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
         const average = size / entries.length
         entryBytes = entryBytes === 0 ? average : entryBytes * 0.9 + average * 0.1
       }
-      seen = 0
+      hurried = false
       owed = entries.length === 0 ? 0 : Math.max(0, owed - entries.length)
       // Less than a full batch although more wait: the others' users are busy.
       const thin = entries.length < Math.min(full, unclaimed) && size + 2 * entryBytes < bytes

@@ -100,7 +100,7 @@ export function createSender(options: SenderOptions): Sender {
     const { waiting, claimed } = outbox.stats()
     const failing = health.failures() > 0
     const hold = gate.hold(waiting - claimed, size, underWay.length === 0, stopping !== undefined, failing)
-    if (hold > 0 && gate.quiet()) schedule()
+    if (hold > 0 && gate.soon()) schedule()
     const wait = Math.min(restFor, Math.max(closed, hold))
     if (wait > 0) return wait
     if (rested !== undefined && restFor <= 0 && hold > 0) {

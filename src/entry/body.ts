@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { RefusedEntries, refuseBody } from './refusal.js'
 
 const BYTE_ORDER_MARK = 0xfeff
@@ -41,10 +41,12 @@ function isAbsurd(body: Buffer): boolean {
  * @throws RefusedEntries VALIDATION_EMPTY_BODY, VALIDATION_INVALID_JSON, VALIDATION_FAILED for absurd nesting
  */
 export function parseBody(body: Buffer): { value: unknown; escapes: boolean } {
-  if (!isUtf8(body)) throw new RefusedEntries('VALIDATION_INVALID_JSON', 0)
+  const ascii = isAscii(body)
+  if (!ascii && !isUtf8(body)) throw new RefusedEntries('VALIDATION_INVALID_JSON', 0)
   // Only a large body can be so deep that it matters.
   if (body.length > 2 * ABSURD && isAbsurd(body)) throw refuseBody(0, `must not be nested deeper than ${ABSURD} levels`)
-  let text = body.toString()
+  // the same characters, for less
+  let text = ascii ? body.toString('latin1') : body.toString()
   if (text.charCodeAt(0) === BYTE_ORDER_MARK) text = text.slice(1)
   try {
     return { value: JSON.parse(text), escapes: text.includes('\\u') }

@@ -15,32 +15,7 @@ export interface UpstreamAnswer {
 
 /** What `reply.from` of @fastify/reply-from hands to `onResponse`, where its connection is a client's `requestable`. */
 export interface ProxiedResponse {
-  statusCode: number
-  headers: Record<string, string>
-  stream: Buffer
-}
-
-/** The answer that reply-from carried through under its own names. */
-export function answerOf({ statusCode, headers, stream }: ProxiedResponse): UpstreamAnswer {
-  const { 'content-type': contentType, 'retry-after': retryAfter, ...rates } = headers
-  return {
-    status: statusCode,
-    headers: {
-      ...(contentType === undefined ? {} : { contentType }),
-      ...(retryAfter === undefined ? {} : { retryAfter }),
-      ...rates
-    },
-    body: stream
-  }
-}
-
-/** Headers as HTTP names them, for reply-from: the allowlist and nothing else. */
-export function httpHeaders({ contentType, retryAfter, ...rates }: AnswerHeaders): Record<string, string> {
-  return {
-    ...(contentType === undefined ? {} : { 'content-type': contentType }),
-    ...(retryAfter === undefined ? {} : { 'retry-after': retryAfter }),
-    ...rates
-  }
+  stream: UpstreamAnswer
 }
 
 /** @param raw names and values in turn, as undici's parser yields them */

@@ -1,6 +1,6 @@
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
 import { Pool } from 'undici'
-import { httpHeaders, type UpstreamAnswer } from './answer.js'
+import type { UpstreamAnswer } from './answer.js'
 import { createEchoGuard } from './echo.js'
 import { Exchange, type Wire } from './exchange.js'
 import { UpstreamFault } from './fault.js'
@@ -28,10 +28,14 @@ export interface RequestOptions {
   body?: unknown
 }
 
+/**
+ * For @fastify/reply-from an answer with no headers, none of which it could copy; its `stream`, on which the plugin does
+ * nothing, is the answer as Logtrail gave it.
+ */
 export interface RequestedAnswer {
   statusCode: number
   headers: Record<string, string>
-  body: Buffer
+  body: UpstreamAnswer
 }
 
 /** The only code that talks to Logtrail, and the only that holds the key while doing so. */
@@ -115,7 +119,7 @@ export function createLogtrailClient(options: LogtrailClientOptions): LogtrailCl
             callback(fault)
             return
           }
-          const result = { statusCode: answer.status, headers: httpHeaders(answer.headers), body: answer.body }
+          const result = { statusCode: answer.status, headers: {}, body: answer }
           try {
             callback(null, result)
           } catch (error) {

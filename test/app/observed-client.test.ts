@@ -9,7 +9,7 @@ t.test('what Logtrail says of its bucket, until the time it names', async t => {
     {
       post: async () => answer(),
       requestable: {
-        request: (_options: unknown, done: (error: null, answer: object) => void) => done(null, answer())
+        request: (_options: unknown, done: (error: null, answer: object) => void) => done(null, { body: answer() })
       },
       close: async () => {}
     } as never,
