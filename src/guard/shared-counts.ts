@@ -1,7 +1,3 @@
-/**
- * Counting in Redis, for all that comes in one turn of the event loop in one go. Redis slow or away: nothing is counted there for
- * a while, and nobody waits for it.
- */
 /** What is asked of Redis: to run {@link COUNT_SCRIPT}. */
 export interface Counting {
   run(keys: readonly string[], args: readonly number[]): Promise<unknown>
@@ -49,7 +45,7 @@ end
 return answer
 `
 
-/** Requests of one turn of the event loop are asked about together, at most so many: Redis does nothing else meanwhile. */
+/** At most so many requests are asked about together: Redis does nothing else meanwhile. */
 const MOST_TOGETHER = 50
 /** Numbers that Redis answers for each request. */
 const ANSWERS = 7
@@ -64,7 +60,8 @@ interface Question {
   args: number[]
   requests: number
   answer: Promise<number[] | undefined>
-  send: () => void
+  send(): void
+  end(said: undefined, fault: string): void
 }
 
 export interface SharedCountsOptions {
@@ -80,9 +77,15 @@ export interface SharedCountsOptions {
   now: () => number
 }
 
-/** @returns counts a request; undefined, at once or later, where Redis is away or does not answer in time */
+/**
+ * Counting in Redis. A call costs this process as much as ten requests that share it: so all that comes in one turn of the event
+ * loop, or while a call is under way, is asked about together. Redis slow or away: nothing is counted there for a while, and
+ * nobody waits for it.
+ * @returns counts a request; undefined, at once or later, where Redis does not say
+ */
 export function createSharedCounts({ redis, window, patience, rest, onFallback, now }: SharedCountsOptions) {
   let open: Question | undefined
+  let underWay = 0
   let restUntil = 0
   let fallen = false
 
@@ -94,35 +97,43 @@ export function createSharedCounts({ redis, window, patience, rest, onFallback, 
   }
 
   function begin(): Question {
-    let done: (answer: number[] | undefined) => void
+    let settle: (answer: number[] | undefined) => void
+    let over = false
     const answer = new Promise<number[] | undefined>(resolve => {
-      done = resolve
+      settle = resolve
     })
-    const question: Question = { keys: [], args: [window], requests: 0, answer, send }
+    const question: Question = { keys: [], args: [window], requests: 0, answer, send, end }
+    const timer = setTimeout(() => end(undefined, `Redis did not answer within ${patience} ms`), patience)
+
     function send(): void {
       if (open !== question) return
       open = undefined
-      let over = false
-      /** The first of answer, failure and lateness counts. */
-      const end = (what: () => number[] | undefined): void => {
-        if (over) return
-        over = true
-        clearTimeout(timer)
-        done(what())
-      }
-      const failed = (reason: string) => () => void fall(reason) as undefined
-      const timer = setTimeout(() => end(failed(`Redis did not answer within ${patience} ms`)), patience)
+      underWay++
       redis.run(question.keys, question.args).then(
-        answer =>
-          end(() => {
-            if (fallen) onFallback(null)
-            fallen = false
-            return answer as number[]
-          }),
-        () => end(failed('Redis failed'))
+        said => end(said as number[]),
+        () => end(undefined, 'Redis failed')
       )
     }
-    setImmediate(send)
+
+    /** The first of answer, failure and lateness counts. */
+    function end(said: number[] | undefined, fault?: string): void {
+      if (over) return
+      over = true
+      clearTimeout(timer)
+      if (open === question) open = undefined
+      else underWay--
+      if (fault !== undefined) fall(fault)
+      else if (fallen) {
+        fallen = false
+        onFallback(null)
+      }
+      settle(said)
+      // who came meanwhile: neither do they wait for a Redis that does not answer
+      if (fault === undefined) open?.send()
+      else open?.end(undefined, fault)
+    }
+
+    if (underWay === 0) setImmediate(send)
     return question
   }
 

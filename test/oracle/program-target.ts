@@ -73,22 +73,27 @@ export function createProgramTarget(cwd: string, env: Record<string, string> = {
     },
 
     async inspect() {
-      const dead: string[] = []
-      for (let after = '0'; ; ) {
-        const args = ['dead-letters', 'list', '--json', '--bodies', '--limit', String(PAGE), '--after', after]
-        const { status, out, err } = await runMain(args, { QUEUE_PATH: path }, cwd)
-        if (status !== 0) throw new Error(`dead-letters list ended with ${status}: ${err}`)
-        const lines = out.split('\n').filter(line => line !== '')
-        const letters = lines.map(line => JSON.parse(line) as { id: number; body: string })
-        dead.push(...letters.map(({ body }) => JSON.parse(body).metadata.id as string))
-        if (letters.length < PAGE) break
-        after = String(letters.at(-1)!.id)
-      }
+      const dead = await deadIds({ QUEUE_PATH: path }, cwd)
       const outbox = createDiskOutbox({ path, maxBytes: 1e9, control: false })
       await outbox.start()
       const { waiting } = outbox.stats()
       await outbox.stop()
       return { dead, waiting }
     }
+  }
+}
+
+/** Ids of all dead letters' entries, as the command line lists them. */
+export async function deadIds(env: Record<string, string>, cwd: string): Promise<string[]> {
+  const dead: string[] = []
+  for (let after = '0'; ; ) {
+    const args = ['dead-letters', 'list', '--json', '--bodies', '--limit', String(PAGE), '--after', after]
+    const { status, out, err } = await runMain(args, env, cwd)
+    if (status !== 0) throw new Error(`dead-letters list ended with ${status}: ${err}`)
+    const lines = out.split('\n').filter(line => line !== '')
+    const letters = lines.map(line => JSON.parse(line) as { id: number; body: string })
+    dead.push(...letters.map(({ body }) => JSON.parse(body).metadata.id as string))
+    if (letters.length < PAGE) return dead
+    after = String(letters.at(-1)!.id)
   }
 }
