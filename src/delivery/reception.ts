@@ -15,7 +15,7 @@ export interface ReceptionOptions {
   health: Health
   bounds: Bounds
   settle: (outcome: Settled) => void
-  onFault?: (error: unknown) => void
+  onFault: (error: unknown) => void
 }
 
 /** What happens to the batch now. */
@@ -32,7 +32,7 @@ export interface Reception {
 
 /** Reads Logtrail's answers, and draws the consequences for the budget, the upstream's health and the entries. */
 export function createReception(options: ReceptionOptions): Reception {
-  const { clock, budget, health, bounds, settle, onFault = () => {} } = options
+  const { clock, budget, health, bounds, settle, onFault } = options
   let fault: HttpError | undefined
 
   function succeeded(ticket: Ticket): void {

@@ -30,7 +30,7 @@ export function createSender(options: SenderOptions): Sender {
   const bounds = createBounds({ entries: options.maxBatch, bytes: options.maxBytes }, clock)
   const gate = createGate(options)
   const resting = createResting({ clock, random, interval: budget.interval })
-  const settlement = createSettlement({ ...options, freed: () => freed() })
+  const settlement = createSettlement({ ...options, onFault, freed: () => freed() })
   const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
   /** A few, and no Set: its tables would keep their entries, see passing-map.ts. */
   const underWay: Batch[] = []
@@ -48,7 +48,7 @@ export function createSender(options: SenderOptions): Sender {
   let offLost: (() => void) | undefined
   /** Set by `stop`. */
   let stopping: Promise<void> | undefined
-  let stopped = () => {}
+  let stopped: (() => void) | undefined
   /** After a fault another batch is tried, if there is one: see resting.ts. */
   let otherFirst = false
   let deadline = Number.POSITIVE_INFINITY
@@ -236,7 +236,7 @@ export function createSender(options: SenderOptions): Sender {
     giveUp.abort()
     const ids = underWay.flatMap(batch => batch.ids())
     release([...ids, ...resting.take(() => true)])
-    stopped()
+    stopped?.()
   }
 
   return {

@@ -15,7 +15,7 @@ export interface SettlementOptions {
   onDelivered?: (entries: number) => void
   onBuried?: (entries: number, code: string) => void
   /** The outbox could not be written. */
-  onFault?: (error: unknown) => void
+  onFault: (error: unknown) => void
   /** Entries that were claimed are settled. */
   freed: () => void
 }
@@ -29,7 +29,7 @@ export interface Settlement {
 
 /** Tells the outbox and whoever waits what became of entries. */
 export function createSettlement(options: SettlementOptions): Settlement {
-  const { outbox, clock, settled, onFault = () => {} } = options
+  const { outbox, clock, settled, onFault } = options
   let stopped = false
   let burials = 0
 

@@ -48,7 +48,7 @@ const RETRY_FULL = 10
  * it may be sent twice: a late settling does nothing (fencing).
  */
 export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
-  const { redis, maxBytes, now: clock = Date.now, report = () => {}, close = () => {} } = options
+  const { redis, maxBytes, now: clock = Date.now, report = () => {}, close } = options
   const token = randomBytes(6).toString('base64url')
   const now = () => Math.max(0, Math.floor(clock()))
   const scripts = createScripts(redis, options.prefix ?? QUEUE_PREFIX)
@@ -246,7 +246,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
         await started
         await settling.flush()
         await lease.stop()
-        close()
+        close?.()
       })()
       return stopped
     }

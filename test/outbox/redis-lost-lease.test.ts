@@ -1,0 +1,77 @@
+import { EventEmitter } from 'node:events'
+import { createServer } from 'node:net'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import { createLease } from '../../src/outbox/redis/lease.js'
+import { openRedisDeadLetters } from '../../src/outbox/redis/open-dead-letters.js'
+import { startRedis } from '../helper/redis.js'
+import { entry } from './behaviour.js'
+import { PREFIX, replica } from './redis-outbox.js'
+import { until } from './until.js'
+
+const ALL = { entries: 100, bytes: 1e6 }
+
+const redis = await startRedis()
+if (redis) {
+  t.teardown(() => redis.stop())
+  const client = new Redis(redis.url)
+  t.teardown(() => client.disconnect())
+  t.beforeEach(() => client.flushall())
+
+  t.test('whoever has lost the lease between two beats learns of it as it reads', async t => {
+    const first = replica(t, redis.url, { beat: 60_000, lease: 60_000 })
+    await first.outbox.start()
+    t.ok(first.kinds().includes('sending'))
+    await client.del(`${PREFIX}:lease`)
+    const second = replica(t, redis.url)
+    await second.outbox.start()
+    await second.outbox.append([entry('u:ann', 1)])
+    t.same(await first.outbox.claim(ALL), [])
+    t.equal(first.kinds().at(-1), 'not-sending')
+    t.equal((await second.outbox.claim(ALL)).length, 1)
+  })
+
+  t.test('settings that could not be asked for are asked for again with the next beat', async t => {
+    const { outbox, redis: connection, events } = replica(t, redis.url, { beat: 20 })
+    const config = connection.config.bind(connection)
+    let asked = 0
+    connection.config = ((...args: Parameters<typeof config>) =>
+      asked++ === 0 ? Promise.reject(new Error('Connection is closed.')) : config(...args)) as typeof config
+    await outbox.start()
+    await until(() => events.some(({ kind }) => kind === 'settings'))
+    t.match(events.find(({ kind }) => kind === 'settings')?.message, /appendonly is no/)
+  })
+}
+
+t.test('a lease that was stopped before Redis came is not taken any more', async t => {
+  const connection = Object.assign(new EventEmitter(), { status: 'connecting' })
+  const ran: string[] = []
+  const nothing = () => {}
+  const lease = createLease({
+    redis: connection as never,
+    scripts: { run: async (name: string) => void ran.push(name) } as never,
+    token: 'me',
+    beat: 1000,
+    ttl: 5000,
+    onBeat: async () => {},
+    onHeld: nothing,
+    onLost: nothing,
+    onElsewhere: nothing,
+    onFault: nothing,
+    onEnd: nothing
+  })
+  const started = lease.start()
+  await lease.stop()
+  connection.emit('ready')
+  await started
+  t.same(ran, ['leave'])
+  t.equal(lease.holder(), undefined)
+})
+
+t.test('dead letters in a Redis that hangs up: said without its address', async t => {
+  const server = createServer(socket => socket.once('data', () => socket.end())).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await new Promise(resolve => server.once('listening', resolve))
+  const { port } = server.address() as { port: number }
+  await t.rejects(openRedisDeadLetters(`redis://127.0.0.1:${port}`), { message: 'Redis cannot be used: see REDIS_URL' })
+})
