@@ -1,8 +1,8 @@
-import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { createLogger } from '../../src/admin/logger.js'
 import { createMetrics } from '../../src/admin/metrics.js'
-import { createLocalLimits, type Sender } from '../../src/guard/limits.js'
+import type { Reader } from '../../src/entry/reader.js'
+import { createLocalLimits } from '../../src/guard/limits.js'
 import { createPublicListener, type PublicOptions } from '../../src/public.js'
 import { createNoSessions } from '../../src/session/session.js'
 import { READINGS } from '../admin/scrape.js'
@@ -11,7 +11,7 @@ import { READINGS } from '../admin/scrape.js'
 async function listener(parts: Partial<PublicOptions>) {
   const lines: string[] = []
   const metrics = createMetrics(READINGS)
-  const { app } = await createPublicListener({
+  const usual: PublicOptions = {
     log: createLogger({
       level: 'trace',
       secrets: ['5eC9tY2LfQ1xVbN8'],
@@ -25,8 +25,8 @@ async function listener(parts: Partial<PublicOptions>) {
     sessions: createNoSessions(),
     anonymous: true,
     tag: String,
-    reader: {} as never,
-    createLimits: (app: never, sender: (request: FastifyRequest) => Sender) =>
+    reader: {} as Reader,
+    createLimits: (app, sender) =>
       createLocalLimits(
         app,
         { window: 1000, address: 0, userRequests: 0, userEntries: 0, anonymousRequests: 0, anonymousEntries: 0 },
@@ -35,17 +35,19 @@ async function listener(parts: Partial<PublicOptions>) {
     metrics,
     planLimit: () => 1,
     logRequest() {},
+    onAddress() {},
+    onEnd() {},
+    onOverload() {},
     isStopping: () => false,
     onUntrustedForwarding() {},
-    delivery(app: never, read: (...of: unknown[]) => Promise<void>) {
-      const { post } = app as { post(path: string, handler: (...of: unknown[]) => unknown): void }
-      post.call(app, '/logs', async (request, reply) => {
+    delivery(app, paths, read) {
+      app.post(paths.logs, async (request, reply) => {
         await read(request, reply)
         return {}
       })
-    },
-    ...parts
-  } as never)
+    }
+  }
+  const { app } = await createPublicListener(Object.assign(usual, parts))
   const ask = () =>
     app.inject({
       method: 'POST',
