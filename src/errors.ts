@@ -74,7 +74,11 @@ export class HttpError extends Error {
 
   constructor(code: ErrorCode, options: HttpErrorOptions = {}) {
     const [status, sentence] = TABLE[code]
+    const { stackTraceLimit } = Error
+    // What is refused is no fault of this program, and while a flood is refused its stacks would be an eighth of all work.
+    if (status < 500) Error.stackTraceLimit = 0
     super(options.message ?? sentence, options.cause === undefined ? undefined : { cause: options.cause })
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'HttpError'
     this.code = code
     this.statusCode = status

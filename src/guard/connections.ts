@@ -50,7 +50,8 @@ export const CONNECTION_OPTIONS = {
  */
 export function onceOver(response: ServerResponse, socket: Socket, over: () => void): void {
   if (response.socket !== null) {
-    response.once('close', over)
+    // emitted once, so that `once` would only add a wrapper for each request
+    response.on('close', over)
     return
   }
   const end = () => {
