@@ -32,6 +32,7 @@ export function createErrorAnswer(
       }
     }
     if (request.visit) request.visit.errorCode = known.code
+    if (known.code === 'BODY_TOO_LARGE') readOn(request, reply)
     if (known.retryAfter !== undefined) reply.header('retry-after', known.retryAfter)
     // those of the user's own limit are set already, and would say of Logtrail's refusal that there is more to spend
     if (known.statusCode === 429) reply.headers(spentHeaders(planLimit(known.code), known.retryAfter!))
@@ -41,6 +42,15 @@ export function createErrorAnswer(
       .type('application/json; charset=utf-8')
       .send(JSON.stringify(errorBody(known, request.id)))
   }
+}
+
+/**
+ * Fastify closes the connection after this answer, and whoever is still sending meets its end instead of the answer. The rest
+ * is read and thrown away, as after any other refusal, for as long as a request may take.
+ */
+function readOn(request: FastifyRequest, reply: FastifyReply): void {
+  reply.removeHeader('connection')
+  request.raw.resume()
 }
 
 function spentHeaders(limit: number, retryAfter: number): Record<string, number> {
