@@ -7,6 +7,8 @@ import { queueNumber } from './users.js'
 /** An entry on its way into the store. */
 export interface Arrival {
   sequence: number
+  user: string
+  body: string
   queue: number
   receivedAt: number
   value: string
@@ -14,9 +16,10 @@ export interface Arrival {
   crc: number
 }
 
-export function arrival(user: string, body: string, receivedAt: number): Omit<Arrival, 'sequence'> {
+export function arrival(sequence: number, user: string, body: string, receivedAt: number): Arrival {
   const value = waitingValue(user, body)
-  return { queue: queueNumber(user), receivedAt, value, size: Buffer.byteLength(value), crc: crc32(value) }
+  const size = Buffer.byteLength(value)
+  return { sequence, user, body, queue: queueNumber(user), receivedAt, value, size, crc: crc32(value) }
 }
 
 type Settle<T> = (value: T) => void

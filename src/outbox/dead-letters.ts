@@ -103,7 +103,7 @@ export function createDeadLetters({ engine, books, now, admit }: DeadLettersOpti
           const sound = rows.filter(row => recordOf(row) !== undefined)
           const arrivals = sound.map(row => {
             const { user, body } = recordOf(row) as DeadRecord
-            return { ...arrival(user, body, now()), sequence: ++books.sequence }
+            return arrival(++books.sequence, user, body, now())
           })
           await move(sound, arrivals)
           moved += sound.length

@@ -1,21 +1,15 @@
 import { HttpError } from '../errors.js'
 import { createBurial } from './burial.js'
 import { Append, type Arrival, arrival, Forget } from './changes.js'
+import { createClaiming } from './claiming.js'
 import { type Control, serveDeadLetters } from './control.js'
 import { type Books, createDeadLetters, deadBytes } from './dead-letters.js'
 import { Engine, type OutboxEvent } from './engine.js'
 import { FairIndex } from './fair-index.js'
 import type { Level } from './opening.js'
 import type { Claimed, DeadReason, EntryId, NewEntry, Outbox, OutboxStats, Started } from './outbox.js'
-import {
-  ALL_DEAD,
-  ALL_WAITING,
-  RECORD_OVERHEAD,
-  readDeadKey,
-  readWaitingKey,
-  readWaitingValue,
-  waitingKey
-} from './records.js'
+import { Recent } from './recent.js'
+import { ALL_DEAD, ALL_WAITING, RECORD_OVERHEAD, readDeadKey, readWaitingKey, waitingKey } from './records.js'
 
 export interface DiskOutboxOptions {
   /** QUEUE_PATH: a folder of this store's own, made where it is missing. */
@@ -37,7 +31,7 @@ export interface DiskOutboxOptions {
 
 export interface DiskOutbox extends Outbox {
   append(entries: readonly NewEntry[]): Promise<number[]>
-  claim(max: { entries: number; bytes: number }): Promise<Claimed[]>
+  claim(max: { entries: number; bytes: number }): Claimed[] | Promise<Claimed[]>
   acknowledge(ids: readonly EntryId[]): void
   release(ids: readonly EntryId[]): void
   bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void>
@@ -46,6 +40,9 @@ export interface DiskOutbox extends Outbox {
 
 /** Seconds that a browser is asked to wait when the queue is full: it empties by whole batches. */
 const RETRY_AFTER = 10
+
+/** Bytes of entries kept in memory until they are claimed: see recent.ts. */
+const RECENT = 8 * 1024 * 1024
 
 /** Keys read by one call at the start: a few milliseconds. */
 const KEYS = 10_000
@@ -58,6 +55,7 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
   const listeners = new Set<() => void>()
   const claims = new Map<EntryId, number>()
   const index = new FairIndex()
+  const recent = new Recent(RECENT)
   const books: Books = { deadLetters: 0, deadBytes: 0, sequence: 0 }
   let arriving = 0
   let started: Promise<Started> | undefined
@@ -97,7 +95,10 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
   }
 
   function admit(arrivals: Arrival[]): void {
-    for (const { queue, sequence, receivedAt, size, crc } of arrivals) index.add(queue, sequence, receivedAt, size, crc)
+    for (const entry of arrivals) {
+      index.add(entry.queue, entry.sequence, entry.receivedAt, entry.size, entry.crc)
+      recent.keep(entry.sequence, entry, entry.size)
+    }
     if (arrivals.length > 0) for (const listener of listeners) listener()
   }
 
@@ -127,6 +128,12 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
     }
   })
   const burial = createBurial({ engine, index, books, claims, now, keyOf, release, report })
+  const claim = createClaiming({ engine, index, recent, claims, keyOf, entomb, release })
+
+  async function entomb(rows: number[]): Promise<void> {
+    await burial.entomb(rows)
+    options.onDamaged?.(rows.length)
+  }
 
   async function open(): Promise<Started> {
     const found = await engine.open(scan)
@@ -155,7 +162,8 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
       const arrivals: Arrival[] = []
       let size = 0
       for (const { user, body } of entries) {
-        const entry = arrival(user, body, at) as Arrival
+        // A number that is taken and not used does no harm.
+        const entry = arrival(++books.sequence, user, body, at)
         arrivals.push(entry)
         size += entry.size + RECORD_OVERHEAD
       }
@@ -163,7 +171,6 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
         return Promise.reject(new HttpError('QUEUE_FULL', { retryAfter: RETRY_AFTER }))
       }
       return new Promise((resolve, reject) => {
-        for (const entry of arrivals) entry.sequence = ++books.sequence
         arriving += size
         const done = () => {
           arriving -= size
@@ -178,30 +185,7 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
       })
     },
 
-    async claim(max) {
-      if (stopped || index.count === index.claimed) return []
-      const rows = index.take(max.entries, max.bytes)
-      const values = await engine.read(rows.map(keyOf))
-      if (values === undefined) {
-        index.giveBack(rows)
-        return []
-      }
-      const claimed: Claimed[] = []
-      const lost: number[] = []
-      for (const [i, row] of rows.entries()) {
-        const value = values[i]
-        if (value === undefined) {
-          lost.push(row)
-          continue
-        }
-        const id = index.sequence[row] as number
-        claims.set(id, row)
-        claimed.push({ id, ...readWaitingValue(value), receivedAt: index.receivedAt[row] as number })
-      }
-      await burial.entomb(lost)
-      if (lost.length > 0) options.onDamaged?.(lost.length)
-      return claimed
-    },
+    claim: max => (stopped ? [] : claim(max)),
 
     acknowledge(ids) {
       const rows = unclaim(ids)
@@ -213,7 +197,12 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
     release,
 
     bury: burial.bury,
-    expire: burial.expire,
+
+    async expire(maxAge) {
+      const buried = await burial.expire(maxAge)
+      if (buried > 0) recent.clear()
+      return buried
+    },
 
     stats(): OutboxStats {
       const stats: OutboxStats = {

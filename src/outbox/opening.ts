@@ -91,6 +91,7 @@ async function tryOpen(store: string, scan: (db: Level) => Promise<void>): Promi
     keyEncoding: 'buffer',
     valueEncoding: 'utf8',
     createIfMissing,
+    // Compressed, as is the default: a damaged block then fails to unpack; LevelDB ends the process over some that are not.
     // Entries are read once, so a cache serves index blocks at most.
     cacheSize: 1024 * 1024
   })
