@@ -24,6 +24,7 @@ import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
 import { createReader } from './entry/reader.js'
 import { createAddressList } from './guard/address-list.js'
+import { MAX_CONNECTIONS } from './guard/connections.js'
 import { createLogtrailClient } from './logtrail/client.js'
 import { watchKeyFile } from './logtrail/key-file.js'
 import { createKeyring } from './logtrail/keyring.js'
@@ -212,7 +213,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
 
   try {
     const adminUrl = await admin?.listen({ host: config.ADMIN_HOST, port: config.ADMIN_PORT })
-    const publicUrl = await listener.app.listen({ host: config.HOST, port: config.PORT })
+    const publicUrl = await listener.app.listen({ host: config.HOST, port: config.PORT, backlog: MAX_CONNECTIONS })
     phase = 'serving'
     return {
       publicUrl,

@@ -3,8 +3,12 @@ import type { RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ErrorCode, errorBody, HttpError } from '../errors.js'
 
-/** Open sockets at most: each costs some 10 KB, and the 4,097th browser is better off with a refused connection. */
-const MAX_CONNECTIONS = 4096
+/**
+ * Open sockets at most: each costs some 10 KB, and the 4,097th browser is better off with a refused connection. As many may
+ * wait to be accepted (the kernel allows net.core.somaxconn, 4096 by itself): of Node.js' own 511 the rest of a burst is
+ * dropped, and tried again after 1, 3 and 7 seconds.
+ */
+export const MAX_CONNECTIONS = 4096
 
 /** As nginx counts it: closed without an answer. */
 const NO_ANSWER = 444
