@@ -1,3 +1,4 @@
+import { benchSoak } from '../soak/soak.bench.js'
 import { compare, printRows, type Scenario } from './compare.js'
 import { BULK, bare, express, floor, haproxy, nginx, ours, SINGLE, stack } from './contenders.js'
 import { benchEntries } from './entry.bench.js'
@@ -7,8 +8,9 @@ import { compareStarts, printStarts } from './start.js'
 import { measureWaiting, printWaiting } from './waiting.js'
 
 /**
- * `npm run bench [-- NAME …]`: each figure against its peers in the same run. The program under test has one processor
- * alone, load and upstream the other. Needs Linux (taskset, /proc); wrk, nginx and HAProxy are used where installed.
+ * `npm run bench [-- NAME …]`: all but the soak, which takes an hour, or these. Each figure is against its peers in the same
+ * run. The program under test has one processor alone, load and upstream the other. Needs Linux (taskset, /proc); wrk, nginx
+ * and HAProxy are used where installed.
  */
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3)
 const seconds = Number(process.env.BENCH_SECONDS ?? 5)
@@ -71,17 +73,21 @@ const others: Record<string, () => Promise<void>> = {
   }
 }
 
+/** Only where they are asked for. */
+const long: Record<string, () => Promise<void>> = { soak: benchSoak }
+
 const asked = process.argv.slice(2)
-const known = [...Object.keys(scenarios), ...Object.keys(others)]
+const usual = [...Object.keys(scenarios), ...Object.keys(others)]
+const known = [...usual, ...Object.keys(long)]
 const unknown = asked.filter(name => !known.includes(name))
 if (unknown.length > 0) {
   console.error(`unknown: ${unknown.join(', ')}; there are ${known.join(', ')}`)
   process.exit(64)
 }
-for (const name of asked.length > 0 ? asked : known) {
+for (const name of asked.length > 0 ? asked : usual) {
   const scenario = scenarios[name]
   if (scenario) {
     const { title, ...what } = scenario
     printRows(title, await compare({ rounds, seconds, ...what }), what.against, what.contenders)
-  } else await others[name]!()
+  } else await (others[name] ?? long[name])!()
 }
