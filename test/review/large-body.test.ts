@@ -1,22 +1,49 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import t from 'tap'
 import { entry, sign, startProxy } from '../helper/proxy.js'
 
-// Of 30 bodies of 5 MB a third met "write EPIPE" instead of their 413: the connection was closed while they were still
-// being sent.
-t.test('a body that is far too large is told so, however it is framed', async t => {
-  const program = await startProxy(t, { env: { LOGTRAIL_PLAN: 'free', RATE_LIMIT_MAX: '0' } })
-  const chunk = new Uint8Array(65_536).fill(0x20)
-  for (const chunked of [false, true]) {
-    for (let n = 0; n < 15; n++) {
-      let left = 80
-      const stream = () => new ReadableStream({ pull: to => (left-- > 0 ? to.enqueue(chunk) : to.close()) })
-      const response = await fetch(`${program.url}/logtrail/logs`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin', cookie: `session=${sign()}` },
-        ...(chunked ? { body: stream(), duplex: 'half' } : { body: new Uint8Array(5_000_000).fill(0x20) })
-      } as RequestInit)
-      t.match([response.status, await response.text()], [413, 'BODY_TOO_LARGE'])
+// A body of 5 MB met "write EPIPE" in a third of all tries instead of its 413: the connection was closed while it was
+// still being sent. Now what is left of it is read, and the connection goes on.
+for (const chunked of [false, true]) {
+  t.test(`a body that is too large is told so while it is sent, ${chunked ? 'in chunks' : 'whole'}`, async t => {
+    const program = await startProxy(t, { env: { LOGTRAIL_PLAN: 'free' } })
+    const { hostname, port, host } = new URL(program.url)
+    const socket = connect(Number(port), hostname).setEncoding('latin1')
+    t.teardown(() => socket.destroy())
+    let received = ''
+    let failure: unknown
+    socket.on('data', text => {
+      received += text
+    })
+    socket.on('error', error => {
+      failure = error
+    })
+    const until = async (mark: string) => {
+      while (!received.includes(mark) && !socket.closed)
+        await Promise.race([once(socket, 'data'), once(socket, 'close')])
     }
-  }
-  t.equal((await program.post(entry())).status, 201)
-})
+    const head = (framing: string) =>
+      [
+        'POST /logtrail/logs HTTP/1.1',
+        `Host: ${host}`,
+        'Sec-Fetch-Site: same-origin',
+        `Cookie: session=${sign()}`,
+        'Content-Type: application/json',
+        framing,
+        '\r\n'
+      ].join('\r\n')
+    const piece = ' '.repeat(300_000)
+    const part = chunked ? `${piece.length.toString(16)}\r\n${piece}\r\n` : piece
+    socket.write(head(chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${10 * piece.length}`))
+    socket.write(part)
+    await until('BODY_TOO_LARGE')
+    for (let n = 0; n < 9; n++) socket.write(part)
+    if (chunked) socket.write('0\r\n\r\n')
+    const body = JSON.stringify(entry())
+    socket.write(head(`Content-Length: ${body.length}`) + body)
+    await until('HTTP/1.1 201')
+    t.match(received, /^HTTP\/1\.1 413 .*HTTP\/1\.1 201 /s)
+    t.equal(failure, undefined)
+  })
+}
