@@ -89,8 +89,9 @@ async function openPage(t: Test, standIn: StandIn, options: PageOptions = {}): P
     navigator: page.navigator,
     addEventListener: window.addEventListener.bind(window),
     fetch: pageFetch,
-    setTimeout(run: () => void, ms: number) {
-      const timer = setTimeout(run, ms)
+    // Node's own fetch takes it from here, too, and gives it arguments.
+    setTimeout(run: (...given: unknown[]) => void, ms: number, ...given: unknown[]) {
+      const timer = setTimeout(run, ms, ...given)
       timers.push(timer)
       return timer
     },
