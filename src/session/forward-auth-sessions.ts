@@ -6,6 +6,7 @@ import { findCookie } from './cookies.js'
 import { digest } from './digest.js'
 import { createGate, GateClosed } from './gate.js'
 import { createHttpGet } from './http-get.js'
+import { Refusals } from './refusals.js'
 import type { Session, SessionSource, SourceState } from './session.js'
 
 export interface ForwardAuthOptions {
@@ -34,9 +35,6 @@ export interface ForwardAuthOptions {
 const MAX_CREDENTIAL = 15_000
 const MAX_ANSWER_BYTES = 64 * 1024
 const MAX_GOOD = 20_000
-/** Apart from the good ones, which a flood of bad ones must not push out. */
-const MAX_BAD = 2_000
-/** Short: a session that is refused now may be the one its user signs in with next. */
 const BAD_MS = 2_000
 /** Waiting questions beyond this are refused at once: the address is overwhelmed, or the proxy is being flooded. */
 const MAX_WAITING = 256
@@ -45,11 +43,6 @@ const CHECK_MS = 5_000
 
 /** RFC 6750's b64token: nothing else goes into a header of ours. */
 const TOKEN = /^[\w\-.~+/]+=*$/
-
-interface Bad {
-  error: HttpError
-  until: number
-}
 
 /**
  * Sessions that the app itself is asked about, by a GET with the session cookie, its chunks included, or the bearer token,
@@ -65,7 +58,7 @@ export function createForwardAuthSessions(options: ForwardAuthOptions): SessionS
   const http = createHttpGet({ timeoutMs, maxBytes: MAX_ANSWER_BYTES, connections: concurrency, ca: options.ca })
   const gate = createGate({ width: concurrency, waiting: MAX_WAITING, patienceMs: timeoutMs })
   const good = new BoundedMap<Recognised>(MAX_GOOD)
-  const bad = new BoundedMap<Bad>(MAX_BAD)
+  const bad = new Refusals(Math.min(BAD_MS, cacheMs))
   const asking = new Map<string, Promise<string>>()
   let lastCheck: { state: Promise<SourceState>; at: number } | undefined
 
@@ -81,7 +74,7 @@ export function createForwardAuthSessions(options: ForwardAuthOptions): SessionS
         const cause = error instanceof GateClosed ? error.message : `session address: ${(error as Error).message}`
         throw new HttpError('SESSION_UNAVAILABLE', { cause })
       }
-      if (error.statusCode === 401) bad.set(id, { error, until: now() + Math.min(BAD_MS, cacheMs) })
+      if (error.statusCode === 401) bad.remember(id, error, now())
       throw error
     }
   }
@@ -130,9 +123,7 @@ export function createForwardAuthSessions(options: ForwardAuthOptions): SessionS
       const time = now()
       const known = good.get(id)
       if (known !== undefined && time < known.until) return { userId: known.userId, via }
-      const refused = bad.get(id)
-      if (refused !== undefined && time < refused.until)
-        throw new HttpError(refused.error.code, { cause: refused.error.cause })
+      bad.check(id, time)
       return answerFor(id, via === 'cookie' ? { cookie: credential } : { authorization: credential }, via)
     },
     check() {

@@ -14,6 +14,7 @@ import {
   narrow,
   type VerificationKey
 } from './jwt-keys.js'
+import { Refusals } from './refusals.js'
 import type { Session, SessionSource } from './session.js'
 import { createPathReader, toUserId } from './user-id.js'
 
@@ -46,8 +47,6 @@ export interface JwtSessionsOptions {
 export const MAX_TOKEN = 8192
 /** Verified tokens remembered, by digest: about 200 bytes each. */
 const MAX_GOOD = 20_000
-/** Refused tokens are remembered apart, so that a flood of them cannot push out the good ones; and briefly. */
-const MAX_BAD = 2_000
 const BAD_MS = 5_000
 /** 1 January 10000: an `exp` beyond is a mistake (milliseconds for seconds) or infinite (1e999), and never expires. */
 const MAX_EXP = 253_402_300_800
@@ -61,12 +60,6 @@ interface Good {
   key: VerificationKey
 }
 
-interface Bad {
-  code: 'SESSION_INVALID' | 'SESSION_EXPIRED'
-  why: string
-  until: number
-}
-
 /**
  * Sessions that are signed tokens (RFC 7519, by the rules of RFC 8725): the key decides the algorithms, `exp` and the user
  * claim are required, issuer and audience are checked before anything is remembered. Throws an Error that names the
@@ -76,7 +69,7 @@ export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
   const { cookie, issuer, audience, now = Date.now, clockSkewMs = 30_000 } = options
   const readUser = createPathReader(options.userClaim)
   const good = new BoundedMap<Good>(MAX_GOOD)
-  const bad = new BoundedMap<Bad>(MAX_BAD)
+  const bad = new Refusals(BAD_MS)
   const keys = createKeys(options, now, () => bad.clear())
   const allowed = new Set(keys.algorithms)
   const rules = {
@@ -100,9 +93,9 @@ export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
     } catch (error) {
       if (error instanceof HttpError) throw error
       const code = error instanceof errors.JWTExpired ? 'SESSION_EXPIRED' : 'SESSION_INVALID'
-      const why = reason(error)
-      if (isLasting(error)) bad.set(id, { code, why, until: now() + BAD_MS })
-      throw new HttpError(code, { cause: why })
+      const refusal = new HttpError(code, { cause: reason(error) })
+      if (isLasting(error)) bad.remember(id, refusal, now())
+      throw refusal
     }
   }
 
@@ -147,8 +140,7 @@ export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
         if (time < known.until && known.key.live && keys.tend(time)) return { userId: known.userId, via }
         good.delete(id)
       }
-      const refused = bad.get(id)
-      if (refused !== undefined && time < refused.until) throw new HttpError(refused.code, { cause: refused.why })
+      bad.check(id, time)
       return verify(token, id, via)
     },
     check: () => keys.check(),

@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { entry, type Program, startProxy } from '../helper/proxy.js'
+import { startBalancer } from '../helper/balancer.js'
+import { entry, type Program, sign, startProxy } from '../helper/proxy.js'
 import { startRedis } from '../helper/redis.js'
 
 const redis = await startRedis()
@@ -37,6 +38,45 @@ else {
     t.equal(answers[6]!.body.error_code, 'RATE_LIMIT_USER_EXCEEDED')
     t.ok(Number(answers[6]!.headers.get('retry-after')) >= 1)
     t.equal((await programs[0]!.post(entry(), { user: 'grace' })).status, 201, 'of one user alone')
+  })
+
+  t.test('behind one address, all at once: as many pass as the limit allows, not one more or less', async t => {
+    const programs = await replicas(t, { RATE_LIMIT_MAX: '40', RATE_LIMIT_LOGS_MAX: '100' })
+    const url = await startBalancer(
+      t,
+      programs.map(program => program.url)
+    )
+    const crowd = (user: string, body: unknown) =>
+      Promise.all(
+        Array.from({ length: 120 }, async () => {
+          const answer = await fetch(`${url}/logtrail/logs/bulk`, {
+            method: 'POST',
+            headers: {
+              'content-type': 'application/json',
+              'sec-fetch-site': 'same-origin',
+              cookie: `session=${sign({ sub: user })}`
+            },
+            body: JSON.stringify(body)
+          })
+          const { error_code } = (await answer.json()) as { error_code?: string }
+          return error_code ?? String(answer.status)
+        })
+      )
+    const count = (answers: string[], what: string) => answers.filter(answer => answer === what).length
+    const singles = await crowd('ada', [entry()])
+    t.same([count(singles, '201'), count(singles, 'RATE_LIMIT_USER_EXCEEDED')], [40, 80])
+    const bulks = await crowd(
+      'grace',
+      Array.from({ length: 9 }, () => entry())
+    )
+    t.equal(count(bulks, '201'), 11, '99 of 100 entries')
+    t.equal(count(bulks, 'RATE_LIMIT_LOGS_EXCEEDED'), 29)
+    t.equal(count(bulks, 'RATE_LIMIT_USER_EXCEEDED'), 80)
+    const seen = programs.map(({ lines }) => lines.filter(line => line.includes('"route":"/logs/bulk"')).length)
+    t.ok(
+      seen.every(one => one > 0),
+      `each replica had its part: ${seen}`
+    )
   })
 
   t.test('entries and addresses likewise', async t => {

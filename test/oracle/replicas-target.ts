@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import type { Books } from '../delivery/oracle/oracle.js'
 import { entry } from '../helper/proxy.js'
+import type { RedisServer } from '../helper/redis.js'
 import { createKeyFolder } from './key-folder.js'
 import { type Running, startProgram, until } from './program.js'
 import { deadIds, type ProgramTarget } from './program-target.js'
@@ -10,12 +11,20 @@ const REPLICAS = 3
 const WAITING = '{logtrail-bff:queue}:waiting'
 /** A replica that was killed is one of the books for twice a lease: ten seconds. */
 const INHERITED_MS = 30_000
+/** Longer than a command may take. */
+const PAUSE_MS = 2500
 
 /**
  * Three times the whole program over one queue in Redis, asked in turn, as a balancer would. Killed is one of them at a time,
- * every other time the one that sends.
+ * every other time the one that sends; or Redis itself, every other time only stopped for a while.
  */
-export function createReplicasTarget(cwd: string, client: Redis, url: string, random: () => number): ProgramTarget {
+export function createReplicasTarget(
+  cwd: string,
+  client: Redis,
+  redis: RedisServer,
+  victims: 'replicas' | 'redis',
+  random: () => number
+): ProgramTarget {
   const keys = createKeyFolder(join(cwd, 'secrets'))
   const answers: Record<string, number> = {}
   const runs: { came: number; went: number }[] = []
@@ -51,7 +60,7 @@ export function createReplicasTarget(cwd: string, client: Redis, url: string, ra
       const env = {
         DELIVERY: 'queued',
         QUEUE_STORE: 'redis',
-        REDIS_URL: url,
+        REDIS_URL: redis.url,
         LOGTRAIL_URL: upstream.url,
         LOGTRAIL_API_KEY_FILE: keys.path,
         LOGTRAIL_MAX_BATCH: '50',
@@ -82,6 +91,17 @@ export function createReplicasTarget(cwd: string, client: Redis, url: string, ra
     waiting: () => client.xlen(WAITING),
 
     async kill() {
+      if (victims === 'redis') {
+        if (kills++ % 2 === 0) {
+          redis.pause()
+          await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
+          redis.resume()
+        } else {
+          await redis.kill()
+          await redis.start()
+        }
+        return
+      }
       const sends = await sender()
       const victim =
         kills++ % 2 === 0 && sends !== undefined ? sends : replicas[Math.floor(random() * replicas.length)]!
@@ -107,7 +127,7 @@ export function createReplicasTarget(cwd: string, client: Redis, url: string, ra
     },
 
     async inspect() {
-      const dead = await deadIds({ QUEUE_STORE: 'redis', REDIS_URL: url }, cwd)
+      const dead = await deadIds({ QUEUE_STORE: 'redis', REDIS_URL: redis.url }, cwd)
       return { dead, waiting: await client.xlen(WAITING) }
     }
   }

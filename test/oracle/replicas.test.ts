@@ -1,6 +1,6 @@
 /**
  * Three replicas of the whole program over one queue in Redis, as processes, over HTTP: faults of every kind, keys that change,
- * SIGKILLs at random. What any of them answered 202 is at the stand-in or a dead letter in the end, each user's order held, and
+ * SIGKILLs at random, of replicas or of Redis. What any of them answered 202 is at the stand-in or a dead letter in the end, each user's order held, and
  * the books balance over those that live.
  *
  *   ORACLE_SECONDS=3600 npx tap --timeout=0 --disable-coverage test/oracle/replicas.test.ts
@@ -9,7 +9,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { consult } from '../delivery/oracle/oracle.js'
 import { createRandom } from '../delivery/random.js'
 import { startRedis } from '../helper/redis.js'
@@ -21,17 +21,21 @@ const seed = Number(process.env.ORACLE_SEED ?? Date.now() % 1_000_000)
 const redis = await startRedis({ appendonly: 'yes', appendfsync: 'always' })
 if (!redis) t.plan(0, 'needs redis-server')
 else {
-  t.setTimeout((seconds + 400) * 1000)
+  t.setTimeout((2 * seconds + 800) * 1000)
   t.teardown(() => redis.stop())
-  const client = new Redis(redis.url)
+  const client = new Redis(redis.url, { retryStrategy: () => 50 })
+  client.on('error', () => {})
   t.teardown(() => client.disconnect())
 
-  t.test(`nothing answered 202 is lost, over faults and SIGKILLs of replicas (ORACLE_SEED=${seed})`, async t => {
+  const asked = async (t: Test, victims: 'replicas' | 'redis', errors: readonly string[]) => {
+    await client.flushall()
     const cwd = await mkdtemp(join(tmpdir(), 'oracle-'))
     t.teardown(() => rm(cwd, { recursive: true, force: true }))
-    const target = createReplicasTarget(cwd, client, redis.url, createRandom(seed))
+    const target = createReplicasTarget(cwd, client, redis, victims, createRandom(seed))
     t.teardown(() => target.stop().catch(() => {}))
-    const findings = await consult(target, { seed, seconds, kills: Math.max(4, Math.round(seconds / 8)) })
+    const order = victims === 'redis' ? 'acknowledged' : 'stored'
+    const kills = Math.max(4, Math.round(seconds / 8))
+    const findings = await consult(target, { seed, seconds, kills, order })
     const { lost, buriedAlive, impossible, outOfOrder, waiting, difference, books, ...rest } = findings
     t.comment(JSON.stringify({ ...rest, browsers: target.answers, books, runs: target.runs }))
     t.strictSame(lost, [], 'everything answered 202 is stored or listed as a dead letter')
@@ -41,10 +45,16 @@ else {
     t.equal(waiting, 0, 'the queue is empty')
     t.equal(difference, 0, 'the books balance over the replicas that live')
     t.strictSame(
-      Object.keys(target.answers).filter(status => status !== '202' && status !== 'none'),
+      Object.keys(target.answers).filter(status => !['202', 'none', ...errors].includes(status)),
       [],
-      'no browser saw an error'
+      'browsers saw no other error'
     )
     t.ok(rest.acknowledged > 10 * seconds, 'and it was worth asking')
-  })
+  }
+
+  t.test(`nothing answered 202 is lost, over faults and SIGKILLs of replicas (ORACLE_SEED=${seed})`, t =>
+    asked(t, 'replicas', [])
+  )
+
+  t.test(`nor when Redis stands still, dies and comes back (ORACLE_SEED=${seed})`, t => asked(t, 'redis', ['503']))
 }

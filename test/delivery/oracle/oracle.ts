@@ -41,6 +41,11 @@ export interface OracleOptions {
   upstream?: LogtrailOptions
   /** Seconds in which everything must have left once the faults stop. */
   patience?: number
+  /**
+   * Whose order is looked at: of all that was stored, or of what was acknowledged. A Redis that stands still may take up what
+   * nobody waits for any more after what came later.
+   */
+  order?: 'stored' | 'acknowledged'
 }
 
 export interface Findings {
@@ -58,7 +63,7 @@ export interface Findings {
   buriedAlive: string[]
   /** Bad entries that were stored. */
   impossible: string[]
-  /** Ids first stored before an older one of their user. */
+  /** Ids first stored after a newer one of their user. */
   outOfOrder: string[]
   waiting: number
   /** Of the last run. */
@@ -79,7 +84,7 @@ const isBad = (id: string) => id.endsWith('!')
  * that was acknowledged must be at the stand-in or be a dead letter.
  */
 export async function consult(target: Target, options: OracleOptions): Promise<Findings> {
-  const { seed, seconds, kills, users = 30, faults = 0.25, bad = 0.01, patience = 300 } = options
+  const { seed, seconds, kills, users = 30, faults = 0.25, bad = 0.01, patience = 300, order = 'stored' } = options
   const random = createRandom(seed)
   const keys = [makeKey(), makeKey()]
   const logtrail = await startLogtrail({
@@ -158,6 +163,7 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
     const books = await target.stop()
     const { dead, waiting } = await target.inspect()
     const deadSet = new Set(dead)
+    const known = new Set(acknowledged)
     const { received, inherited, delivered, rejected, deadLetters } = books
     return {
       acknowledged: acknowledged.length,
@@ -171,7 +177,7 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
       lost: acknowledged.filter(id => !logtrail.ids.has(id) && !deadSet.has(id)),
       buriedAlive: dead.filter(id => !isBad(id)),
       impossible: [...logtrail.ids.keys()].filter(isBad),
-      outOfOrder: outOfOrder([...logtrail.ids.keys()]),
+      outOfOrder: outOfOrder([...logtrail.ids.keys()].filter(id => order === 'stored' || known.has(id))),
       waiting,
       books,
       difference: received + inherited - delivered - books.waiting - rejected - deadLetters
