@@ -57,6 +57,17 @@ export interface Limits {
 
 export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>
 
+/** Where a sender stands with a limit that has counted so much. */
+export function standingOf(limit: number, { current, ttl, exceeded }: Counted, now: number): Standing {
+  return {
+    limit,
+    remaining: Math.max(0, limit - current),
+    reset: Math.ceil((now + ttl) / 1000),
+    retryAfter: Math.max(1, Math.ceil(ttl / 1000)),
+    exceeded
+  }
+}
+
 /** The 429 that a standing stands for. */
 export function limitExceeded(code: LimitCode, standing: Standing): HttpError {
   return new HttpError(code, { retryAfter: standing.retryAfter, headers: limitHeaders(standing) })
@@ -88,15 +99,6 @@ export async function createLocalLimits(
   }
   await app.register(rateLimit, { global: false, store: Counts })
 
-  function standing(limit: number, remaining: number, ttl: number, exceeded: boolean): Standing {
-    const seconds = Math.max(1, Math.ceil(ttl / 1000))
-    return { limit, remaining, reset: Math.ceil((now() + ttl) / 1000), retryAfter: seconds, exceeded }
-  }
-
-  function standingOf(max: number, { current, ttl, exceeded }: Counted): Standing {
-    return standing(max, Math.max(0, max - current), ttl, exceeded)
-  }
-
   function addressLimit(max: number) {
     if (max === 0) return async () => null
     const keyGenerator = (request: FastifyRequest) => sender(request).addressKey
@@ -104,14 +106,14 @@ export async function createLocalLimits(
     return async (request: FastifyRequest): Promise<Standing> => {
       // it has no list of spared addresses: those are never asked about
       const state = (await check(request)) as Exclude<Awaited<ReturnType<typeof check>>, { isAllowed: true }>
-      return standing(max, state.remaining, state.ttl, state.isExceeded)
+      return standingOf(max, { current: max - state.remaining, ttl: state.ttl, exceeded: state.isExceeded }, now())
     }
   }
 
   function requestLimit(max: number) {
     if (max === 0) return () => null
     const counts = new Counts()
-    return (key: string): Standing => standingOf(max, counts.count(key, settings.window, max))
+    return (key: string): Standing => standingOf(max, counts.count(key, settings.window, max), now())
   }
 
   function entryLimit(max: number) {
@@ -123,7 +125,7 @@ export async function createLocalLimits(
           message: `The request holds ${entries} entries; at most ${max} can be sent at once.`
         })
       }
-      return standingOf(max, counts.take(key, settings.window, max, entries))
+      return standingOf(max, counts.take(key, settings.window, max, entries), now())
     }
   }
 

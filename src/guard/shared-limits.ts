@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { LimitCode, LimitSettings, Limits, Sender, Standing } from './limits.js'
+import { type LimitCode, type LimitSettings, type Limits, type Sender, type Standing, standingOf } from './limits.js'
 import { type Counting, createSharedCounts, type Keys, type Maxima } from './shared-counts.js'
 
 export interface SharedLimitsOptions {
@@ -45,14 +45,8 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
       : [address, settings.userRequests, settings.userEntries]
   }
 
-  function standing(limit: number, count: number, left: number, exceeded: boolean): Standing {
-    return {
-      limit,
-      remaining: Math.max(0, limit - count),
-      reset: Math.ceil((now() + left) / 1000),
-      retryAfter: Math.max(1, Math.ceil(left / 1000)),
-      exceeded
-    }
+  function standing(limit: number, current: number, ttl: number, exceeded: boolean): Standing {
+    return standingOf(limit, { current, ttl, exceeded }, now())
   }
 
   /** Refuses who was over the limit when Redis last said so, for as long as that window lasts. */

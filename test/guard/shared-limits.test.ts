@@ -41,7 +41,7 @@ else {
   })
 
   t.test('behind one address, all at once: as many pass as the limit allows, not one more or less', async t => {
-    const programs = await replicas(t, { RATE_LIMIT_MAX: '40', RATE_LIMIT_LOGS_MAX: '100' })
+    const programs = await replicas(t, { RATE_LIMIT_MAX: '40', RATE_LIMIT_LOGS_MAX: '100', RATE_LIMIT_IP_MAX: '0' })
     const url = await startBalancer(
       t,
       programs.map(program => program.url)
@@ -62,13 +62,20 @@ else {
           return error_code ?? String(answer.status)
         })
       )
+    const fallen = () => programs.flatMap(({ lines }) => lines.filter(line => line.includes('for itself'))).length
+    /** Redis may be slow on a machine that is busy: what is counted by each replica for itself meanwhile is another test's. */
+    const together = async (name: string, body: unknown): Promise<string[]> => {
+      for (let attempt = 0; ; attempt++) {
+        const before = fallen()
+        const answers = await crowd(`${name}-${attempt}`, body)
+        if (fallen() === before || attempt === 9) return answers
+      }
+    }
     const count = (answers: string[], what: string) => answers.filter(answer => answer === what).length
-    const singles = await crowd('ada', [entry()])
+    const singles = await together('ada', [entry()])
     t.same([count(singles, '201'), count(singles, 'RATE_LIMIT_USER_EXCEEDED')], [40, 80])
-    const bulks = await crowd(
-      'grace',
-      Array.from({ length: 9 }, () => entry())
-    )
+    const nine = Array.from({ length: 9 }, () => entry())
+    const bulks = await together('grace', nine)
     t.equal(count(bulks, '201'), 11, '99 of 100 entries')
     t.equal(count(bulks, 'RATE_LIMIT_LOGS_EXCEEDED'), 29)
     t.equal(count(bulks, 'RATE_LIMIT_USER_EXCEEDED'), 80)
