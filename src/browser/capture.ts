@@ -12,18 +12,25 @@ export const asFields = (error: any) => ({
 })
 
 /** Listens to what the page does not catch. A storm of one error is one entry for each flush, with its count. */
-export function createCapture(now: () => string, onFirst: () => void) {
-  const kinds = new Map<string, Entry & ReturnType<typeof asFields>>()
+export function createCapture(
+  now: () => string,
+  onFirst: () => void,
+  drop: (entry: string, reason: 'overflow') => void
+) {
+  let kinds: Record<string, Entry & ReturnType<typeof asFields>> = {}
   // biome-ignore lint/suspicious/noExplicitAny: an ErrorEvent or a PromiseRejectionEvent
   const add = (event: any): void => {
     try {
-      const action = `window.${event.type}`
-      const fields = asFields(event.reason ?? event.error ?? event.message)
-      const key = action + JSON.stringify(fields)
-      const known = kinds.get(key)
-      if (known) known.metadata.count++
-      else if (kinds.size < MAX_KINDS) {
-        kinds.set(key, { ...fields, action, level: 'error', clientTimestamp: now() })
+      const entry = {
+        ...asFields(event.reason ?? event.error ?? event.message),
+        action: `window.${event.type}`,
+        level: 'error' as const
+      }
+      const key = JSON.stringify(entry)
+      if (kinds[key]) kinds[key].metadata.count++
+      else if (Object.keys(kinds)[MAX_KINDS - 1]) drop(key, 'overflow')
+      else {
+        kinds[key] = { ...entry, clientTimestamp: now() }
         onFirst()
       }
     } catch {}
@@ -31,8 +38,8 @@ export function createCapture(now: () => string, onFirst: () => void) {
   addEventListener('error', add)
   addEventListener('unhandledrejection', add)
   return (): Entry[] => {
-    const all = [...kinds.values()]
-    kinds.clear()
+    const all = Object.values(kinds)
+    kinds = {}
     return all
   }
 }

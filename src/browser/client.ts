@@ -1,8 +1,8 @@
 import { asFields, createCapture } from './capture.js'
-import { bytesOf, createDelivery, MAX_PIECE } from './delivery.js'
+import { createDelivery, MAX_PIECE } from './delivery.js'
 import type { DropDetail, DropReason, Fields, Level, Logger, Options } from './logger.js'
 import { plain } from './plain.js'
-import { createStore } from './store.js'
+import { bytesOf, createStore } from './store.js'
 
 /*
  * The browser client: what becomes of an entry.
@@ -19,16 +19,19 @@ import { createStore } from './store.js'
  * The server stamps entries with the user of the request's session, which the page cannot see: the cookie is HttpOnly.
  * It learns only from answers, by `X-Session-Tag`, and the user may change in between, also in another tab. Therefore:
  *
- *  1. An entry goes unasked only once, in the flush right after it was logged: it is of whoever is signed in then. So
- *     `await log.flush()` before signing out.
- *  2. What is put aside is put aside under the tag of the last answer. It is sent only right after an answer with the same
+ *  1. A page's first entries, and the first after a flush that the app asked for or after a quiet time (`flushInterval`
+ *     without one), are of whoever is signed in then. Once the page has had an answer such an entry does not wait.
+ *  2. What is logged while it waits for company, right after an answer, is of the user whom that answer named. It goes
+ *     with the tag as a precondition: another user's session is refused (401), and it is put aside for its own. A page of
+ *     another origin sends none, since the header would cost it a preflight; nor does a beacon.
+ *  3. What is put aside is put aside under the tag of the last answer. It is sent only right after an answer with the same
  *     tag; the answer to a fresh batch serves, else an empty batch is sent to ask, which the server refuses (400), with
  *     the tag. Nothing of another user's is asked for: it waits until that user is back.
- *  3. A 401 ends what is known. What was logged before it stays its user's, what is logged after it is of the next user.
- *  4. What is put aside before any answer is of nobody yet: the page's next answer tells. If the page is gone by then, it
- *     is of the next user that any page learns of, provided that this browser knew the same user last, or none. If it knew
- *     another one, nobody can tell whose the entry is, and it is kept until it expires, but never sent.
- *  5. An answer without a tag is a user, too: nobody.
+ *  4. A 401 ends what is known. What was logged before it stays its user's, what is logged after it is of the next user.
+ *  5. What is put aside before any answer is of nobody yet: the page's next answer tells. If the page is gone by then, it
+ *     is of the next user that any page learns of, provided that this browser has known the same user ever since, or none.
+ *     Otherwise nobody can tell whose the entry is, and it is kept until it expires, but never sent.
+ *  6. An answer without a tag is a user, too: nobody.
  */
 export type { DropDetail, DropReason, Entry, Fields, Level, Log, Logger, Options } from './logger.js'
 
@@ -61,13 +64,17 @@ export function createLogger(options?: Options): Logger {
   /** What was logged since the last flush, in batches; of the last one, the bytes. */
   const fresh: string[][] = []
   let size = 0
+  /** Whether what waits is of the user that the last answer told; undefined while nothing waits. */
+  let sure: boolean | undefined
+  /** Until when what is logged is taken to be of that user. */
+  let trust = Infinity
   let gone = false
   let due = Infinity
   let timer: ReturnType<typeof setTimeout> | undefined
   let running = Promise.resolve()
   let captured: ReturnType<typeof createCapture> | undefined
   let delivery: ReturnType<typeof createDelivery> | undefined
-  let muted = typeof document === 'undefined' ? 1 : 0
+  let muted = 0
 
   const drop = (entry: string, reason: DropReason, detail: DropDetail = {}): void => {
     try {
@@ -83,21 +90,24 @@ export function createLogger(options?: Options): Logger {
 
   const add = (fields: Fields): void => {
     const entry = JSON.stringify(fields)
-    const bytes = bytesOf(entry) + 1
-    let batch = fresh[fresh.length - 1]
-    if (bytes > MAX_PIECE - 9) drop(entry, 'size')
-    else if (fresh.length > MAX_FRESH) drop(entry, 'overflow')
+    // With its comma, and for the batch's brackets.
+    const bytes = bytesOf(entry) + 2
+    if (bytes >= MAX_PIECE) drop(entry, 'size')
+    else if (fresh[MAX_FRESH]) drop(entry, 'overflow')
     else {
-      const limit = delivery!.limit()
-      if (!batch || batch.length >= limit || size + bytes >= MAX_PIECE) {
-        batch = []
-        fresh.push(batch)
-        size = 9
+      if (!fresh[0] || size + bytes >= MAX_PIECE) {
+        fresh.push([])
+        size = 0
       }
       size += bytes
-      batch.push(entry)
-      soon(fresh[1] || batch.length >= limit || hidden() ? 0 : interval)
+      if (fresh[fresh.length - 1]!.push(entry) >= delivery!.limit()) size = MAX_PIECE
+      soon(fresh[1] || size === MAX_PIECE ? 0 : patience())
     }
+  }
+  /** Milliseconds that a fresh entry may wait for company. After a quiet time none: it is of whoever is signed in now. */
+  const patience = (): number => {
+    sure ??= Date.now() < trust
+    return sure && !hidden() ? interval : 0
   }
   const hidden = (): boolean => document.visibilityState === 'hidden'
 
@@ -113,41 +123,44 @@ export function createLogger(options?: Options): Logger {
   const flush = (hurry?: boolean): Promise<void> => {
     running = running
       .then(async () => {
+        captured?.().forEach(add)
         clearTimeout(timer)
         due = Infinity
-        captured?.().forEach(add)
-        const again = await delivery!.run(() => fresh.shift(), hurry)
-        if (again) soon(again)
+        trust = hurry ? 0 : Date.now() + interval
+        const again = delivery!.run(sure, hurry)
+        sure = true
+        soon(await again)
+        if (!fresh[0]) sure = undefined
       })
       .catch(() => {})
     return running
   }
   const leave = (): void => {
     captured?.().forEach(add)
-    for (const batch of fresh.splice(0)) delivery!.send(batch, '', true)
+    delivery!.leave(sure)
+    sure = undefined
     if (!gone) soon(1000)
   }
   const hurry = (): Promise<void> => flush(true)
 
   try {
-    if (!muted) {
-      const address = String(base ?? (SERVED.exec(import.meta.url) ?? [0, '/logtrail'])[1]).replace(/\/+$/, '')
-      const store = createStore(`logtrail:${address}`, drop)
-      delivery = createDelivery(address, store, batchSize! >= 1 ? batchSize! : 50, drop, () => fresh.splice(0).flat())
-      if (captureErrors) captured = createCapture(now, () => soon(interval))
-      document.addEventListener('visibilitychange', () => (hidden() ? leave() : hurry()))
-      addEventListener('pagehide', () => {
-        gone = true
-        leave()
-      })
-      addEventListener('pageshow', ({ persisted }) => {
-        gone = false
-        if (persisted) hurry()
-      })
-      addEventListener('online', hurry)
-      // Late, so that entries logged meanwhile tell who is signed in and nothing else needs to ask.
-      setTimeout(() => store.holds('') && flush(), 2000)
-    }
+    // On a server, or in a worker, there is none: that ends it here.
+    document.addEventListener('visibilitychange', () => (hidden() ? leave() : hurry()))
+    const address = `${base ?? (SERVED.exec(import.meta.url) ?? [0, '/logtrail'])[1]}`.replace(/\/+$/, '')
+    const store = createStore(`logtrail:${address}`, drop)
+    delivery = createDelivery(address, store, batchSize ?? 50, drop, fresh)
+    addEventListener('pagehide', () => {
+      gone = true
+      leave()
+    })
+    // Back from the back-forward cache; that it is visible again has been told, too.
+    addEventListener('pageshow', () => {
+      gone = false
+    })
+    addEventListener('online', hurry)
+    if (captureErrors) captured = createCapture(now, () => soon(patience()), drop)
+    // Late, so that entries logged meanwhile tell who is signed in and nothing else needs to ask.
+    setTimeout(() => store.waiting('')[0] && flush(), 2000)
   } catch {
     muted = 1
   }

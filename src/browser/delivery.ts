@@ -1,5 +1,5 @@
 import type { DropDetail, DropReason } from './logger.js'
-import type { Store, Tag } from './store.js'
+import { bytesOf, type Store, type Tag } from './store.js'
 
 /** Bytes of one request, and of all keepalive requests under way: the browser's own budget for a page is 64 KiB. */
 export const MAX_PIECE = 60_000
@@ -11,8 +11,6 @@ const MAX_WAIT = 300_000
 // Taken before the app can wrap it: a wrapper that logs requests would log these, too, and so on for ever.
 const fetch = globalThis.fetch
 let underway = 0
-
-export const bytesOf = (text: string): number => new Blob([text]).size
 
 interface Said {
   error_code?: string
@@ -33,10 +31,10 @@ export function createDelivery(
   store: Store,
   limit: number,
   drop: (entry: string, reason: DropReason, detail?: DropDetail) => void,
-  rest: () => string[]
+  fresh: string[][]
 ) {
   const url = new URL(`${base}/logs/bulk`, location.href)
-  const foreign = url.origin !== location.origin
+  const foreign = url.origin !== origin
   // A machine without a network card says that it is offline even to a page of its own.
   const online = navigator.onLine
   let tag: Tag = ''
@@ -53,23 +51,23 @@ export function createDelivery(
   }
 
   /**
-   * Sends a fresh batch, or one whose `owner` is known unless somebody else has been told of since. As the page is
-   * `leaving` only what outlives it goes, up to the first byte synchronously. Never rejects.
+   * Sends a batch. Where its `owner` is known it waits if somebody else has been told of since, and the server is told to
+   * take it only as the owner's. As the page is `leaving` only what outlives it goes, up to the first byte synchronously.
+   * Never rejects.
    */
-  async function send(batch: string[], owner?: Tag, leaving?: boolean): Promise<void> {
-    const keep = (): void => store.put(batch, owner || tag)
+  async function send(batch: string[], owner: Tag, leaving?: boolean): Promise<void> {
+    const keep = (): void => store.putAside(batch, owner || tag)
     const body = `[${batch}]`
     const size = bytesOf(body)
-    const keepalive = underway + size < MAX_PIECE
-    const share = keepalive ? size : 0
     verified = false
     if (
       delay() > 0 ||
       (owner && owner !== tag) ||
-      (leaving && (!keepalive || failures || (online && !navigator.onLine)))
+      underway + size >= MAX_PIECE ||
+      (leaving && (failures || (online && !navigator.onLine)))
     )
       return keep()
-    underway += share
+    underway += size
     try {
       if (leaving && !(fetch! && 'keepalive' in Request.prototype)) {
         if (!navigator.sendBeacon(url, body)) keep()
@@ -78,10 +76,12 @@ export function createDelivery(
       const answer = await fetch(url, {
         method: 'POST',
         body,
-        keepalive,
+        keepalive: true,
         credentials: 'include',
         // Else text/plain, which spares a foreign page the preflight, for which a page that goes has no time.
-        headers: foreign ? {} : { 'content-type': 'application/json' },
+        headers: foreign
+          ? {}
+          : { 'content-type': 'application/json', ...(owner[1] && { 'x-session-tag': owner.slice(1) }) },
         // A sign-in page is not an answer.
         redirect: 'error',
         signal: AbortSignal.timeout?.(TIMEOUT)
@@ -89,14 +89,14 @@ export function createDelivery(
       const { status, ok, headers } = answer
       const text = await answer.text()
       // Nor is some page of HTML with a 200; with any other status it may be one.
-      const said: Said | null = ok || text[0] === '{' ? JSON.parse(text || '{}') : {}
+      const said: Said = { ...((ok || text[0] === '{') && JSON.parse(text || '{}')) }
       const told = headers.get('x-session-tag')
       if (told !== null || ok || status === 400) {
         verified = true
-        tag = `=${told}`
-        store.remember('?', tag)
+        tag = `=${told ?? ''}`
+        store.know(tag)
       }
-      const faults = [said?.rejected ?? said?.details?.errors ?? []].flat()
+      const faults = [said.rejected, said.details?.errors].flat()
       const good = batch.filter((entry, index) => {
         const fault = faults.find(fault => fault?.log_index === index)
         if (fault) drop(entry, 'refused', { status, ...fault })
@@ -104,19 +104,21 @@ export function createDelivery(
       })
       const half = batch.length >> 1
       if (ok) failures = 0
+      else if (status === 401 && owner && owner !== tag) keep()
       else if (status === 400 && (good.length < batch.length || !batch[0])) {
         if (good[0]) await send(good, owner)
-      } else if (half && (status === 413 || /BULK_LIMIT/.test(said?.error_code ?? ''))) {
+      } else if (half && (status === 413 || /BULK_LIMIT/.test(said.error_code!))) {
         if (status === 400) limit = half
-        await send(batch.slice(0, half), owner)
-        await send(batch.slice(half), owner)
+        const rest = batch.splice(half)
+        await send(batch, owner)
+        await send(rest, owner)
       } else {
         if (/401|408|429|5../.test(status as unknown as string)) keep()
-        else for (const entry of batch) drop(entry, 'refused', { status, message: said?.message })
+        else for (const entry of batch) drop(entry, 'refused', { status, ...said })
         if (status === 401) {
-          store.put(rest(), tag)
+          for (const batch of fresh.splice(0)) store.putAside(batch, tag)
           tag = ''
-          store.remember('?', '')
+          store.know('')
         }
         wait(headers.get('retry-after'))
       }
@@ -124,31 +126,36 @@ export function createDelivery(
       keep()
       wait()
     } finally {
-      underway -= share
+      underway -= size
     }
   }
 
   return {
-    send,
     limit: (): number => limit,
+
+    /** Sends what is fresh as the page goes, in whatever order the answers come. */
+    leave(sure?: boolean): void {
+      for (const batch of fresh.splice(0)) send(batch, sure ? tag : '', true)
+    },
 
     /**
      * Sends what was put aside, asking with an empty batch who is signed in unless the answer to a fresh one has just told.
      * In a hurry, the pause after this page's own failures is forgotten, but not what the server asked for. Resolves with
      * the milliseconds after which to come again, if so.
      */
-    async run(next: () => string[] | undefined, hurry?: boolean): Promise<number | false> {
+    async run(sure?: boolean, hurry?: boolean): Promise<number> {
       if (hurry) pause = 0
       verified = false
-      for (let batch = next(); batch; batch = next()) await send(batch)
-      if (!verified && store.holds(tag)) await send([])
+      // What is logged meanwhile waits for the next run, or a page that logs without a pause would send without one.
+      for (let left = fresh.length; left-- > 0 && fresh[0]; sure = true) await send(fresh.shift()!, sure ? tag : '')
+      if (!verified && store.waiting(tag)[0]) await send([], '')
       while (verified && delay() <= 0) {
         const owner = tag
         const batch = await store.take(owner, limit, MAX_PIECE)
         if (!batch[0]) break
         await send(batch, owner)
       }
-      return store.holds(tag) && Math.max(1000, delay())
+      return store.waiting(tag)[0] ? Math.max(1000, delay()) : Infinity
     }
   }
 }

@@ -3,12 +3,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { buildSync } from 'esbuild'
+import { minify_sync } from 'terser'
 
 /** What the client must stay under on the wire (interface, "The browser client"), in bytes after gzip: 3 KiB. */
 export const MAX_GZIP = 3072
 
 /** Names between the client's parts, shortened; those of its interface, of entries and of the browser stay. */
-const INTERNAL = /^(recall|remember|put|holds|take|send|delay|limit|waiting|run)$/
+const INTERNAL = /^(recall|remember|know|putAside|waiting|take|limit|leave|run)$/
 
 /** One of this folder's modules with all its parts as a single minified ES module. */
 export function bundle(entry: 'client' | 'pino'): string {
@@ -24,7 +25,12 @@ export function bundle(entry: 'client' | 'pino'): string {
     charset: 'utf8',
     legalComments: 'none'
   })
-  return outputFiles[0]!.text
+  // A second minifier: its shorter names, more often the same, take 80 bytes off the client after gzip.
+  return minify_sync(outputFiles[0]!.text, {
+    module: true,
+    compress: { passes: 3, ecma: 2020, sequences: false, unsafe_arrows: true },
+    format: { ecma: 2020 }
+  }).code!
 }
 
 /** What a browser downloads, in bytes. */

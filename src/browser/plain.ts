@@ -13,7 +13,7 @@ type Anything = any
  */
 export function plain(value: unknown): unknown {
   let left = MAX_VALUES
-  const copy = (holder: Anything, key: string, depth: number): unknown => {
+  const copy = (holder: Anything, key: string | number, depth: number): unknown => {
     try {
       let value = holder[key]
       if (value?.toJSON) value = value.toJSON()
@@ -35,5 +35,5 @@ export function plain(value: unknown): unknown {
       return '[…]'
     }
   }
-  return copy({ value }, 'value', 0)
+  return copy([value], 0, 0)
 }

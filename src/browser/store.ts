@@ -1,42 +1,53 @@
 /** Most that waits in the browser, in UTF-16 units over all tabs, and for how long, in milliseconds. */
 const MAX_CHARS = 1e6
 const MAX_AGE = 864e5
+/** How long a claim holds: longer than a tab takes to see what another has removed. Milliseconds. */
+const CLAIM = 30_000
+/** A browser's IndexedDB that has not answered by then is broken. Milliseconds. */
+const PATIENCE = 10_000
 
 /** Who is signed in: `=` and the tag of the session that answered last, or empty while none has. */
 export type Tag = string
 
-const random = (): string => Math.random().toString(36).slice(2)
+export const bytesOf = (text: string): number => new Blob([text]).size
 
 /**
  * Where entries wait that could not be sent, shared by all tabs of the origin: one localStorage record for each batch put
- * aside, so that no tab ever rewrites what another one wrote. The key is `<name>|<time>|<random>`. The first line tells
- * whose it is (see client.ts): `=<tag>`, `?=<last tag>~<page>` while that is not known, `!~<page>` if only that page can
- * tell any more. Each further line is an entry. Where storage is denied or full the entries wait in memory.
+ * aside, which no tab ever rewrites. The key is `<name>|<time>|<number>`. The first line tells whose it is (see
+ * client.ts): `=<tag>`, or `?<last>~<spell>` where that was not known: who was known last in this browser and since when,
+ * and in which spell of not knowing. Each further line is an entry. Where storage is denied or full the entries wait in memory.
  */
 export function createStore(name: string, drop: (entry: string, reason: 'overflow' | 'expired') => void) {
-  const page = random()
+  /** Counts up; its fraction is this page's own. */
+  let number = 1e6 + Math.random()
+  /** While nobody knows who is signed in; and whose the spells of this page turned out to be. */
+  let spell = number
+  const told: Record<string, Tag> = {}
   let box: Record<string, string> | undefined
 
   const open = (): Record<string, string> => {
     try {
-      // Not before the first use: the first touch of localStorage reads a file.
-      box ??= localStorage as unknown as Record<string, string>
-    } catch {}
-    // Some web views have null there.
-    box ??= {}
+      // Not before the first use: the first touch of localStorage reads a file. Some web views have null there.
+      box ??= (localStorage as unknown as Record<string, string>) ?? {}
+    } catch {
+      box = {}
+    }
     return box
   }
-  const save = (key: string, value: string): void => {
+  /** Values that the tabs share: `?`, who is signed in, `until`, when the server may be asked again, and the records. */
+  const recall = (what: string): string => open()[name + what] ?? ''
+  const remember = (what: string, value: string): void => {
     try {
-      open()[key] = value
+      open()[name + what] = value
     } catch {
-      box = { [key]: value }
+      box = { [name + what]: value }
     }
   }
+  const read = (key: string): string[] => (open()[key] ?? '').split('\n')
   const remove = (key: string): string[] => {
-    const lines = open()[key]!.split('\n')
+    const [, ...entries] = read(key)
     delete open()[key]
-    return lines.slice(1)
+    return entries
   }
   /** Keys of what waits, newest first, once what is too old or too much beside `size` more has been given up. */
   const keys = (size = 0): string[] =>
@@ -53,65 +64,73 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
         return false
       })
 
-  /** Values that the tabs share. */
-  const recall = (what: string): string => open()[name + what] ?? ''
-  const remember = (what: string, value: string): void => {
-    if (recall(what) !== value) save(name + what, value)
-  }
+  /**
+   * Those of the keys that no other tab has claimed. localStorage cannot tell, under whatever lock: what another process
+   * has removed may be seen here for a while. Transactions of IndexedDB follow one another over all processes. Rejects
+   * where there is none (a frame without an origin).
+   */
+  const claim = (keys: string[]): Promise<string[]> =>
+    new Promise((done, failed) => {
+      setTimeout(done, PATIENCE, keys)
+      const opening = indexedDB.open(name)
+      opening.onerror = failed
+      opening.onupgradeneeded = () => opening.result.createObjectStore(name)
+      opening.onsuccess = () => {
+        const claims = opening.result.transaction(name, 'readwrite').objectStore(name)
+        const asking = claims.get(0)
+        asking.onsuccess = () => {
+          const known: Record<string, number> = { ...asking.result }
+          for (const key in known) if (known[key]! < Date.now() - CLAIM) delete known[key]
+          const mine = keys.filter(key => !known[key])
+          for (const key of mine) known[key] = Date.now()
+          claims.put(known, 0)
+          done(mine)
+          opening.result.close()
+        }
+      }
+    })
+
+  /** Keys of what may go while `tag` is signed in, oldest first; for '' of all there is. */
+  const waiting = (tag: Tag): string[] =>
+    keys()
+      .reverse()
+      .filter(key => {
+        const [whose, spell] = open()[key]!.split(/[~\n]/)
+        const owner = told[spell!] ?? (whose === '?' || whose === `?${recall('?')}` ? tag : whose)
+        return !tag || owner === tag
+      })
 
   return {
     recall,
     remember,
+    waiting,
 
-    /** Puts a batch aside, behind what waits already; where that becomes too much the oldest is given up. Never throws. */
-    put(entries: string[], tag: Tag): void {
-      if (!entries[0]) return
-      const value = [tag || `?${recall('?')}~${page}`, ...entries].join('\n')
-      keys(value.length)
-      save(`${name}|${Date.now()}|${random()}`, value)
+    /** The answer told who is signed in; '' as it told that whoever was is not any more. */
+    know(tag: Tag): void {
+      if (tag) told[spell] ??= tag
+      else spell = number++
+      if (recall('?').split(':')[0] !== tag) remember('?', tag && `${tag}:${Date.now()}`)
     },
 
-    /** Whether anything waits that may go while `tag` is signed in, or while nobody knows who is. */
-    holds: (tag: Tag): boolean =>
-      keys().some(key => {
-        const whose = open()[key]!.split('\n', 1)[0]!
-        return whose === tag || whose[0] === '?' || (!tag && whose[0] !== '!')
-      }),
+    /** Puts a batch aside, behind what waits already; where that becomes too much the oldest is given up. Never throws. */
+    putAside(entries: string[], tag: Tag): void {
+      if (!entries[0]) return
+      const value = [tag || `?${recall('?')}~${spell}`, ...entries].join('\n')
+      keys(value.length)
+      remember(`|${Date.now()}|${number++}`, value)
+    },
 
     /**
-     * Takes the oldest entries of the user, at most about `count` and `chars` unless one record alone is larger. One tab
-     * at a time, and what is taken is gone for the others.
+     * Takes the oldest entries of the user, at most `count` of less than `bytes` unless one record alone is more. What one
+     * tab takes no other does.
      */
-    async take(tag: Tag, count: number, chars: number): Promise<string[]> {
-      const grab = (): string[] => {
-        let batch: string[] = []
-        let full = false
-        for (const key of keys().reverse()) {
-          let [whose, ...entries] = open()[key]!.split('\n')
-          if (whose![0] !== '=') {
-            // Now it comes out: this page's own, or the last user's that the browser knew, or who knows whose.
-            const [last, writer] = whose!.split('~')
-            whose = writer === page || last === '?' || last === `?${tag}` ? tag : `!~${writer}`
-            save(key, [whose, ...entries].join('\n'))
-          }
-          if (whose === tag && !full) {
-            entries = [...batch, ...entries]
-            full = !!batch[0] && (entries.length > count || `${entries}`.length > chars)
-            if (!full) {
-              batch = entries
-              remove(key)
-            }
-          }
-        }
-        return batch
-      }
-      // A frame without an origin has locks that refuse, and nobody to share with.
-      if (navigator.locks) return navigator.locks.request(name, grab).catch(grab)
-      // Plain http has no Web Locks: the last tab to raise its hand goes, once all hands are seen.
-      const hand = random()
-      remember('!', hand)
-      await new Promise(done => setTimeout(done, 99))
-      return recall('!') === hand ? grab() : []
+    async take(tag: Tag, count: number, bytes: number): Promise<string[]> {
+      const oldest = waiting(tag).filter((key, index) => {
+        count -= read(key).length - 1
+        bytes -= bytesOf(open()[key]!)
+        return !index || (count >= 0 && bytes > 0)
+      })
+      return oldest[0] ? (await claim(oldest).catch(() => oldest)).flatMap(remove) : oldest
     }
   }
 }

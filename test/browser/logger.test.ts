@@ -107,6 +107,19 @@ t.test('the logger in a page', { skip }, async t => {
     t.equal(standIn.requests.length, 1)
   })
 
+  t.test('a page that logs without a pause is sent no more often for it', async t => {
+    await page.evaluate(`new Promise(done => {
+      const steady = createLogger({ flushInterval: 400 })
+      let left = 100
+      const timer = setInterval(() => {
+        steady.info('steady')
+        if (--left === 0) done(clearInterval(timer), steady.flush())
+      }, 10)
+    })`)
+    await standIn.until(() => sent().length === 100)
+    t.ok(standIn.requests.length < 12, `${standIn.requests.length} requests`)
+  })
+
   t.test('whatever the page hands over, nothing is thrown and the entry says what it can', async t => {
     await page.evaluate(`{
       const circle = { name: 'circle' }

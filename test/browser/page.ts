@@ -17,7 +17,7 @@ export interface Page {
   storage: Record<string, string>
   /** Signed in; empty: nobody. */
   user: string
-  navigator: { onLine: boolean; locks?: object; sendBeacon?: (url: URL, body: string) => boolean }
+  navigator: { onLine: boolean; sendBeacon?: (url: URL, body: string) => boolean }
   /** An event of the window. */
   happens(type: string, more?: object): void
   turn(state: 'visible' | 'hidden'): void
@@ -35,6 +35,8 @@ export interface PageOptions extends Options {
   href?: string
   navigator?: Partial<Page['navigator']>
   Request?: unknown
+  /** None by default, as in a frame without an origin. */
+  indexedDB?: unknown
 }
 
 /** By its address: its types are of a browser, and these of Node.js. */
@@ -58,12 +60,11 @@ async function openPage(t: Test, standIn: StandIn, options: PageOptions = {}): P
   const window = new EventTarget()
   const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
   const storage = options.storage ?? {}
-  const locks = { request: async (_name: string, run: () => unknown) => run() }
   const location = new URL(options.href ?? `${standIn.origin}/app`)
   const page: Omit<Page, 'log' | 'createLogger' | 'client'> = {
     dropped: [],
     storage,
-    navigator: { onLine: true, locks, ...options.navigator },
+    navigator: { onLine: true, ...options.navigator },
     get user() {
       return cookie.slice('session='.length)
     },
@@ -95,6 +96,7 @@ async function openPage(t: Test, standIn: StandIn, options: PageOptions = {}): P
       timers.push(timer)
       return timer
     },
+    indexedDB: options.indexedDB,
     ...('Request' in options && { Request: options.Request })
   }
   for (const [name, value] of Object.entries(globals)) t.intercept(globalThis, name as never, { value, writable: true })
@@ -103,7 +105,7 @@ async function openPage(t: Test, standIn: StandIn, options: PageOptions = {}): P
   const onDrop = (entry: Entry, reason: string, { status }: { status?: number }): void => {
     page.dropped.push([entry.action, reason, status].join(' ').trim())
   }
-  const { user, storage: _, localStorage, href, navigator, Request, ...rest } = options
+  const { user, storage: _, localStorage, href, navigator, Request, indexedDB, ...rest } = options
   const createLogger = (more?: Options) => client.createLogger({ onDrop, ...more })
   return Object.assign(page, { client, createLogger, log: createLogger(rest) })
 }

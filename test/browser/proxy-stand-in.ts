@@ -45,7 +45,7 @@ export const tagOf = (user: string): string => createHash('sha256').update(user)
 
 const client = bundle('client')
 
-/** Speaks the public listener's part of the interface: session by the cookie `session=<user>`, tags, CORS, 400 for nothing. */
+/** Speaks the public listener's part of the interface: session by the cookie `session=<user>`, tags both ways, CORS, 400 for nothing. */
 export async function startStandIn(): Promise<StandIn> {
   const events = new EventEmitter().setMaxListeners(0)
   const standIn: StandIn = {
@@ -124,7 +124,10 @@ export async function startStandIn(): Promise<StandIn> {
         : entries.length
           ? { status: 201, body: { accepted: entries.length } }
           : { status: 400, body: { error_code: 'VALIDATION_FAILED', message: 'At least one entry.' } }
-    const answer = standIn.answer(user, entries, request) ?? usual
+    const meant = request.headers['x-session-tag']
+    const others: Answer | undefined =
+      user && meant && meant !== tagOf(user) ? { status: 401, body: { error_code: 'SESSION_INVALID' } } : undefined
+    const answer = others ?? standIn.answer(user, entries, request) ?? usual
     standIn.requests.push({
       user,
       status: answer.status,

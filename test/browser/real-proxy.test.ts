@@ -131,6 +131,26 @@ t.test('Logtrail down, out and in as another user, Logtrail back', { skip }, asy
   t.equal(await stored(page), 1)
 })
 
+t.test('unflushed as the session becomes another one: nothing is stamped as the next', { skip }, async t => {
+  const { logtrail, browser, origin, signIn, actions } = await startSite(t, { env: { DELIVERY: 'pooled' } })
+  const context = await browser.newContext()
+  await signIn(context, 'ada')
+  const page = await open(context, origin)
+  await page.evaluate(`window.slow = createLogger({ flushInterval: 1e6 }); slow.info('hello'); slow.flush()`)
+  await page.evaluate(`slow.info('click')`)
+  await logtrail.waitFor(() => actions().length === 2)
+  await page.evaluate(`slow.info('secret')`)
+  await signIn(context, 'bob')
+  await page.evaluate('slow.flush()')
+  await page.evaluate(`slow.info('bob.1'); slow.flush()`)
+  t.same(actions(), ['ada/hello', 'ada/click', 'bob/bob.1'])
+  t.equal(await stored(page), 1)
+  await signIn(context, 'ada')
+  await page.reload()
+  await logtrail.waitFor(() => actions().length === 4)
+  t.same(actions().slice(3), ['ada/secret'])
+})
+
 t.test('429 of the proxy: its Retry-After is kept to, and nothing is lost', { skip }, async t => {
   const { logtrail, browser, origin, signIn, actions } = await startSite(t, {
     env: { RATE_LIMIT_MAX: '2', RATE_LIMIT_WINDOW: '2s' }

@@ -120,33 +120,88 @@ t.test('where entries wait, and whose they are', async t => {
     }
   })
 
-  t.test('without Web Locks, and with some that refuse', async t => {
-    const refuse = { request: () => Promise.reject(new DOMException('no origin', 'SecurityError')) }
-    for (const locks of [undefined, refuse]) {
-      const { log } = await open(t, { navigator: { locks } })
-      down()
-      log.info('kept')
-      await log.flush()
-      up()
-      standIn.requests.length = 0
-      await log.flush()
-      t.same(standIn.taken(), ['anna/kept'])
+  /** Of IndexedDB one database with one store, which holds one value. */
+  const claims = (held: { value?: unknown; broken?: boolean }) => ({
+    open() {
+      const store = {
+        get() {
+          const asking = { result: held.value, onsuccess() {} }
+          setImmediate(() => asking.onsuccess())
+          return asking
+        },
+        put(value: unknown) {
+          held.value = structuredClone(value)
+        }
+      }
+      const base = { createObjectStore: () => store, transaction: () => ({ objectStore: () => store }), close() {} }
+      const opening = { result: base, onupgradeneeded() {}, onsuccess() {}, onerror() {} }
+      setImmediate(() => {
+        if (held.broken) return opening.onerror()
+        if (!('value' in held)) opening.onupgradeneeded()
+        opening.onsuccess()
+      })
+      return opening
     }
   })
 
-  t.test('without Web Locks the last tab to raise its hand goes', async t => {
-    const page = await open(t, { navigator: { locks: undefined } })
+  t.test('what another tab has claimed it leaves alone, until that must be gone', async t => {
+    const held: { value?: Record<string, number> } = {}
+    const page = await open(t, { indexedDB: claims(held) })
     down()
     page.log.info('kept')
     await page.log.flush()
     up()
-    standIn.requests.length = 0
-    const flushed = page.log.flush()
-    const hand = () => Object.keys(page.storage).find(name => name.endsWith('!'))
-    while (!hand()) await new Promise(resolve => setImmediate(resolve))
-    page.storage[hand()!] = "another tab's"
-    await flushed
-    t.equal(page.waiting(), 1)
+    const [key = ''] = Object.keys(page.storage).filter(name => name.includes('|'))
+    held.value = { [key]: Date.now() }
+    await page.log.flush()
     t.same(standIn.taken(), [])
+    t.equal(page.waiting(), 1)
+    held.value = { [key]: Date.now() - 31_000 }
+    await page.log.flush()
+    t.same(standIn.taken(), ['anna/kept'])
+    t.same(Object.keys(held.value), [key], 'claimed for the others to see')
+  })
+
+  t.test('the first to claim makes the place for it; where that fails, what waits goes all the same', async t => {
+    for (const held of [{}, { broken: true }]) {
+      const page = await open(t, { indexedDB: claims(held) })
+      down()
+      page.log.info('kept')
+      await page.log.flush()
+      up()
+      standIn.requests.length = 0
+      await page.log.flush()
+      t.same(standIn.taken(), ['anna/kept'])
+    }
+  })
+
+  t.test('unflushed as the session becomes another one: refused, and kept for its user', async t => {
+    const page = await open(t, { flushInterval: 1e6 })
+    page.log.info('hello')
+    await page.log.flush()
+    page.log.info('at.once')
+    await standIn.until(() => standIn.taken().includes('anna/at.once'))
+    page.log.info('secret')
+    page.user = 'bert'
+    await page.log.flush()
+    t.match(standIn.requests.at(-1), { user: 'bert', status: 401 })
+    t.equal(page.waiting(), 1)
+    page.user = 'anna'
+    page.log.info('back')
+    await page.log.flush()
+    t.same(standIn.taken(), ['anna/hello', 'anna/at.once', 'anna/back', 'anna/secret'])
+  })
+
+  t.test('401: what was logged while the request was under way is of the same user', async t => {
+    const page = await open(t)
+    page.log.info('hello')
+    await page.log.flush()
+    page.user = ''
+    page.log.info('under.way')
+    const flushed = page.log.flush()
+    await standIn.until(() => standIn.requests.at(-1)?.status === 401)
+    page.log.info('meanwhile')
+    await flushed
+    t.equal(page.waiting(), 2)
   })
 })

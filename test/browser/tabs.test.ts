@@ -5,8 +5,8 @@ import { skip } from './chromium.js'
 t.test('two tabs of one page do not send twice', { skip }, async t => {
   const { standIn, profile } = await startApp(t)
   for (const [name, script] of [
-    ['with Web Locks', ''],
-    ['without, as on plain http', 'delete Navigator.prototype.locks']
+    ['with all that a secure page has', ''],
+    ['without Web Locks, as on plain http', 'delete Navigator.prototype.locks']
   ] as const) {
     t.test(name, async t => {
       standIn.requests.length = 0
@@ -27,6 +27,34 @@ t.test('two tabs of one page do not send twice', { skip }, async t => {
       t.equal(await stored(tabs[0]!), 0)
     })
   }
+
+  t.test('where there is no claiming, what waits is sent all the same', async t => {
+    const patience = `const { setTimeout } = window
+      window.setTimeout = (what, ms, ...rest) => setTimeout(what, ms === 10000 ? 50 : ms, ...rest);`
+    for (const broken of [
+      `Object.defineProperty(window, 'indexedDB', { value: undefined })`,
+      `indexedDB.open = () => { throw new DOMException('denied', 'SecurityError') }`,
+      `{ const { open } = IDBFactory.prototype; indexedDB.open = function (name) { return open.call(this, name, 1) }
+        IDBFactory.prototype.open = null
+        const asked = open.call(indexedDB, 'logtrail:' + location.origin + '/logtrail', 2)
+        asked.onupgradeneeded = () => asked.result.createObjectStore('newer') }`,
+      `indexedDB.open = () => ({})`
+    ]) {
+      standIn.requests.length = 0
+      const context = await profile()
+      await context.addInitScript(patience + broken)
+      const page = await open(context, standIn.origin)
+      const errors: unknown[] = []
+      page.on('pageerror', error => errors.push(error))
+      standIn.answer = () => ({ status: 503 })
+      await page.evaluate(`log.info('kept'); log.flush()`)
+      standIn.answer = () => undefined
+      await page.evaluate('log.flush()')
+      t.same(standIn.taken(), ['anna/kept'], broken)
+      t.same(errors, [])
+      await context.close()
+    }
+  })
 
   t.test('a tab that learns it must wait tells the others', async t => {
     standIn.requests.length = 0
