@@ -11,8 +11,8 @@ const PLACES = ['./browser/client.js', '../browser/client.js', '../../dist/brows
 const CACHE = 'public, max-age=300, must-revalidate'
 
 /** Serves the browser client, with an ETag. @returns undefined where it was not built */
-export function createClientRoute(): ((app: FastifyInstance, path: string) => void) | undefined {
-  const place = PLACES.find(url => existsSync(url))
+export function createClientRoute(places = PLACES): ((app: FastifyInstance, path: string) => void) | undefined {
+  const place = places.find(url => existsSync(url))
   if (place === undefined) return undefined
   const module = readFileSync(place)
   const etag = `"${createHash('sha256').update(module).digest('base64url').slice(0, 22)}"`

@@ -1,4 +1,7 @@
 import t from 'tap'
+import { createClientRoute } from '../../src/app/client.js'
+import { loadConfig } from '../../src/config.js'
+import { BASE } from '../config/given.js'
 import { startProxy } from '../helper/proxy.js'
 
 t.test('client.js is served without a session, with an ETag, and revalidated', async t => {
@@ -19,4 +22,18 @@ t.test('client.js is served without a session, with an ETag, and revalidated', a
   }
   t.equal((await fetch(path, { headers: { 'if-none-match': '"other"' } })).status, 200)
   t.equal((await fetch(path, { method: 'POST' })).status, 405)
+})
+
+t.test('where it was not built the program says so, and serves without it', async t => {
+  const route = createClientRoute([new URL('file:///nowhere/client.js')])
+  t.equal(route, undefined)
+  const { startServer } = await t.mockImport<typeof import('../../src/app.js')>('../../src/app.js', {
+    '../../src/app/client.js': { createClientRoute: () => route }
+  })
+  const lines: string[] = []
+  const config = loadConfig({ cwd: t.testdir({}), env: { ...BASE, PORT: '0', ADMIN_PORT: '0', DELIVERY: 'direct' } })
+  const server = await startServer(config, { logDestination: { write: line => void lines.push(line) } })
+  t.teardown(() => server.close())
+  t.ok(lines.some(line => line.includes('client.js is not built')))
+  t.equal((await fetch(`${server.publicUrl}/logtrail/client.js`)).status, 404)
 })
