@@ -73,13 +73,14 @@ export async function createLine(
   return { outbox, budget, delivery }
 }
 
+const DISK_LEVELS = { writable: 'info', unwritable: 'error', damaged: 'error', 'no-control': 'error' } as const
+
 async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Outbox> {
   const { createDiskOutbox } = await import('../outbox/disk.js')
   return createDiskOutbox({
     path: config.QUEUE_PATH,
     maxBytes: config.QUEUE_MAX_BYTES,
-    report: ({ kind, message, setAside }) =>
-      log[kind === 'writable' ? 'info' : 'error']({ kind, set_aside: setAside }, message),
+    report: ({ kind, message, setAside }) => log[DISK_LEVELS[kind]]({ kind, set_aside: setAside }, message),
     onRetried: entries => metrics.entries('inherited', entries),
     onDamaged: entries => metrics.entries('dead_letter', entries)
   })

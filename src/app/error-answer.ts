@@ -17,9 +17,9 @@ const FASTIFY_ERRORS: Record<string, ErrorCode> = {
  * @param planLimit what the plan allows, for a 429 of Logtrail that does not say so itself
  */
 export function createErrorAnswer(
-  planLimit: (code: ErrorCode) => number
+  planLimit: (code: ErrorCode) => number,
+  sample = createSampling()
 ): (error: Error, request: FastifyRequest, reply: FastifyReply) => void {
-  const sample = createSampling()
   return (error, request, reply) => {
     const known = toHttpError(error)
     // of one without a cause the request's own line says everything

@@ -6,10 +6,13 @@ import { printable } from './io.js'
  * Log lines for people, by pino's transport pino-pretty: a tool of development, and not there where only production's packages
  * are. Undefined then. What it is given is masked already.
  */
-export function createPrettyLog(from = import.meta.url): DestinationStream | undefined {
+export function createPrettyLog(
+  from = import.meta.url,
+  destination: number | string = 1
+): DestinationStream | undefined {
   const target = findPretty(from)
   if (target === undefined) return undefined
-  const stream = pino.transport({ target, options: { translateTime: 'SYS:HH:MM:ss.l' } })
+  const stream = pino.transport({ target, options: { translateTime: 'SYS:HH:MM:ss.l', destination } })
   return { write: line => void stream.write(harmless(line)) }
 }
 

@@ -134,8 +134,7 @@ export function createPooled(options: PooledOptions): Delivery {
 
   function limited(): HttpError {
     const code = budget.reason() === 'quota' ? 'QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED' : 'RATE_LIMIT_PLAN_EXCEEDED'
-    const headers = sender.fault()?.headers
-    return new HttpError(code, { retryAfter: Math.ceil(budget.overIn() / 1000), ...(headers ? { headers } : {}) })
+    return new HttpError(code, { retryAfter: Math.ceil(budget.overIn() / 1000), headers: sender.fault()?.headers })
   }
 
   function enter(user: string, entries: readonly string[], bulk: boolean, waiter: Waiter): void {

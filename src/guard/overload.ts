@@ -26,6 +26,11 @@ const MEMORY_LOOK_MS = 250
 /** Whole seconds: the next look at the event loop. */
 const RETRY_AFTER = 5
 
+const SHORT: Record<string, 'processor time' | 'memory'> = {
+  [underPressure.TYPE_EVENT_LOOP_DELAY]: 'processor time',
+  [underPressure.TYPE_HEALTH_CHECK]: 'memory'
+}
+
 export interface OverloadOptions {
   /** Bytes: of the control group where there is one, else of the machine. */
   memory?: number
@@ -41,7 +46,7 @@ export interface OverloadOptions {
 export async function refuseOverload(
   app: FastifyInstance,
   {
-    memory = Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()),
+    memory = Math.min(...[process.constrainedMemory(), totalmem()].filter(bytes => bytes)),
     spares,
     onOverload
   }: OverloadOptions
@@ -58,7 +63,7 @@ export async function refuseOverload(
     // a promise, since the plugin passes only what one rejects with on to the error handler
     async pressureHandler(request, _reply, what) {
       if (spares(request)) return
-      onOverload(what === underPressure.TYPE_EVENT_LOOP_DELAY ? 'processor time' : 'memory')
+      onOverload(SHORT[what]!)
       throw new HttpError('SERVER_OVERLOADED', { retryAfter: RETRY_AFTER })
     }
   })
@@ -68,7 +73,7 @@ export async function refuseOverload(
  * Bytes that may live. V8's own limit has room for its youngest objects besides, who count for nothing here: where it
  * comes from the machine's memory they take under a twentieth of it, and where a flag sets what may live, up to 96 MB more.
  */
-export function heapLimit(flags = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ')): number {
+export function heapLimit(flags = [...process.execArgv, process.env.NODE_OPTIONS].join(' ')): number {
   const [, megabytes] = /--max[-_]old[-_]space[-_]size[= ](\d+)/.exec(flags) ?? []
   return megabytes ? Number(megabytes) * 1024 * 1024 : 0.95 * getHeapStatistics().heap_size_limit
 }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { clientAddress, foldAddress } from '../../src/guard/address.js'
+import { clientAddress, createCallers, foldAddress } from '../../src/guard/address.js'
 import { entry, startProxy } from '../helper/proxy.js'
 
 t.test('an address counts by what its owner has: one IPv4, one IPv6 /64', async t => {
@@ -125,4 +125,16 @@ t.test('listed addresses are spared the limit by address', async t => {
     t.equal(await from(counted), 201, counted)
     t.equal(await from(counted), 429, counted)
   }
+})
+
+t.test('callers are read once, and of more than ten thousand the earlier ones again', async t => {
+  const asked: string[] = []
+  const callerOf = createCallers(address => asked.push(address) < 0)
+  const address = (n: number) => `10.0.${n >> 8}.${n & 255}`
+  for (let n = 0; n < 10_000; n++) callerOf(address(n), undefined)
+  t.equal(callerOf(address(0), undefined), callerOf(address(0), undefined))
+  t.equal(asked.length, 10_000)
+  callerOf(address(10_000), undefined)
+  callerOf(address(0), undefined)
+  t.equal(asked.length, 10_002)
 })

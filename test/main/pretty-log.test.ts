@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { createPrettyLog } from '../../src/commands/pretty-log.js'
+import { serve } from '../../src/commands/serve.js'
 import { BASE, KEY, SHARED_SECRET } from '../config/given.js'
 import { missing } from '../docker/programs.js'
 import { startChild } from './child.js'
@@ -55,3 +57,25 @@ t.test(
     t.notOk(out.includes(KEY))
   }
 )
+
+t.test('what it is given becomes lines for people, without what would steer a terminal', async t => {
+  const file = `${t.testdir({ log: '' })}/log`
+  const log = createPrettyLog(import.meta.url, file)
+  log?.write(`${JSON.stringify({ level: 30, time: 0, msg: 'one \u001b[31mred', stack: 'a\n  b' })}\n`)
+  const text = () => readFileSync(file, 'utf8')
+  while (!text().includes('one')) await new Promise(resolve => setTimeout(resolve, 10))
+  t.match(text(), /INFO.*: one \\u001b\[31mred/)
+})
+
+t.test('asked for by the terminal alone, and not in production', async t => {
+  const asked = async (terminal: boolean, NODE_ENV: string) => {
+    const io = { env: { ...BASE, NODE_ENV }, cwd: '/nowhere', out: () => {}, err: () => {}, terminal }
+    let given: object = {}
+    await serve(io, async (_config, options) => {
+      given = options
+      throw new Error('enough')
+    })
+    return 'logDestination' in given
+  }
+  t.same([await asked(true, 'test'), await asked(true, 'production'), await asked(false, 'test')], [true, false, false])
+})
