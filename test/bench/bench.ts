@@ -1,6 +1,7 @@
 import { benchSoak } from '../soak/soak.bench.js'
 import { compare, printRows, type Scenario } from './compare.js'
 import { BULK, bare, express, floor, haproxy, nginx, ours, SINGLE, stack } from './contenders.js'
+import { measureContent, printContent } from './content.js'
 import { benchEntries } from './entry.bench.js'
 import { measurePlan, type PlanRow, printPlans } from './plans.js'
 import { benchSessions } from './sessions.js'
@@ -57,7 +58,10 @@ const scenarios: Record<string, { title: string } & Scenario> = {
 /** What is measured otherwise than by a comparison under load. */
 const others: Record<string, () => Promise<void>> = {
   sessions: () => benchSessions({ rounds, seconds }),
-  start: async () => printStarts(await compareStarts([ours('direct'), ours('pooled'), ours('queued'), bare])),
+  async start() {
+    printStarts(await compareStarts([ours('direct'), ours('pooled'), ours('queued'), bare]))
+    printContent(measureContent())
+  },
   waiting: async () => printWaiting(await measureWaiting()),
   async plans() {
     const rows: PlanRow[] = []
