@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { openRedisDeadLetters } from '../../src/outbox/redis/open-dead-letters.js'
 import { startLogtrail } from '../helper/logtrail/logtrail.js'
 import { entry, SECRET, startProxy } from '../helper/proxy.js'
 import { startRedis } from '../helper/redis.js'
@@ -135,6 +136,9 @@ else {
     }
     await Promise.all(cases.map(refused))
 
+    await t.rejects(openRedisDeadLetters(address), {
+      message: 'Redis cannot be used (DEPTH_ZERO_SELF_SIGNED_CERT): see REDIS_URL'
+    })
     const program = await startProxy(t, { env: { REDIS_URL: address, DELIVERY: 'queued', QUEUE_STORE: 'redis' } })
     t.equal((await program.get('/readyz')).status, 503)
     t.match(await program.post(entry()), { status: 503, body: { error_code: 'QUEUE_FULL' } })

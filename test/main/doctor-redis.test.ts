@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { type RedisServer, startRedis } from '../helper/redis.js'
+import { CERTIFICATE, PRIVATE_KEY } from '../logtrail/certificate.js'
 import { checks, type Env, standIn } from './doctor.js'
 
 async function withRedis(t: Test, config: Record<string, string> = {}): Promise<RedisServer | undefined> {
@@ -83,6 +84,21 @@ t.test('the session store, where it is another', async t => {
       'session redis': { status: 'failed', message: /ECONNREFUSED/, change: /SESSION_REDIS_URL/ }
     }
   })
+})
+
+t.test('a certificate that nobody vouches for', async t => {
+  const redis = await startRedis({}, { key: PRIVATE_KEY, cert: CERTIFICATE })
+  if (redis === undefined) {
+    t.pass('redis-server is not installed', { skip: 'needs redis-server' })
+    return
+  }
+  t.teardown(() => redis.stop())
+  const { env } = await standIn(t)
+  const { named, status } = await checks({ ...env, REDIS_URL: redis.url })
+  t.match(named.redis, { status: 'failed', message: /self-signed/, change: /NODE_EXTRA_CA_CERTS/ })
+  t.equal(status, 1)
+  const plain = await checks({ ...env, REDIS_URL: redis.url.replace('rediss:', 'redis:') }, { timeoutMs: 500 })
+  t.match(plain.named.redis, { status: 'failed', change: /rediss:\/\/ where it speaks TLS/ })
 })
 
 t.test('servers that are too old, silent, or no Redis at all', async t => {
