@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { LIMITS, type Plan } from '../helper/logtrail/logtrail.js'
@@ -20,49 +20,67 @@ export interface PlanRow {
 const QUOTA = JSON.stringify({ logsPerMonth: 1e12 })
 const STANDIN = fileURLToPath(new URL('../helper/logtrail/standin.ts', import.meta.url))
 
-/** Entries delivered in a minute under a plan whose rate limit is enforced, from a queue that never runs dry. */
+/**
+ * Entries delivered in a minute under a plan whose rate limit is enforced. The queue is filled before there is anybody to
+ * send to, so that the minute measures the sending alone; and Logtrail's bucket, full at first, is emptied by others.
+ */
 export async function measurePlan(plan: Plan): Promise<PlanRow> {
   const { requestsPerMinute, maxBatch } = LIMITS[plan]
   const port = await freePort()
-  const args = ['-c', String(LOAD_CPU), process.execPath, '--import', 'tsx', STANDIN]
-  const standin = spawn(
-    'taskset',
-    [...args, '--port', String(port), '--key', KEY, '--plan', plan, '--keep', 'count', '--limits', QUOTA],
-    {
-      stdio: ['ignore', 'pipe', 'inherit']
-    }
-  )
-  await once(standin.stdout!, 'data')
   const env = {
     LOGTRAIL_PLAN: plan,
     LOGTRAIL_REQUESTS_PER_MINUTE: String(requestsPerMinute),
     BODY_LIMIT: '4mb'
   }
   const { process: proxy, port: proxyPort } = await ours('queued', env).start!(port)
+  let standin: ChildProcess | undefined
   const stats = async () => {
     const answer = await fetch(`http://127.0.0.1:${port}/_standin/stats`)
     return (await answer.json()) as { requests: number; entries: number; answers: Record<string, number> }
   }
+  const post = async (url: string, body: string, headers: Record<string, string>, expected: number) => {
+    const answer = await fetch(url, { method: 'POST', headers, body })
+    if (answer.status !== expected) throw new Error(`answered ${answer.status}: ${await answer.text()}`)
+    await answer.arrayBuffer()
+  }
   try {
     const small = { ...ENTRY, target: undefined, context: undefined, metadata: { cart: 7 } }
-    const body = JSON.stringify(Array.from({ length: maxBatch }, () => small))
-    const wanted = requestsPerMinute * 2 + 50
-    let next = 0
-    const post = async () => {
-      while (next++ < wanted) {
-        const url = `http://127.0.0.1:${proxyPort}/logtrail/logs/bulk`
-        const answer = await fetch(url, { method: 'POST', headers: HEADERS, body })
-        if (answer.status !== 202) throw new Error(`answered ${answer.status}: ${await answer.text()}`)
-        await answer.arrayBuffer()
-      }
+    const bulk = JSON.stringify(Array.from({ length: maxBatch }, () => small))
+    // what may go before the minute begins, the minute, and a reserve
+    await several(4, Math.ceil(requestsPerMinute * 2.4) + 20, () =>
+      post(`http://127.0.0.1:${proxyPort}/logtrail/logs/bulk`, bulk, HEADERS, 202)
+    )
+    standin = spawn(
+      'taskset',
+      ['-c', String(LOAD_CPU), process.execPath, '--import', 'tsx', STANDIN].concat([
+        '--port',
+        String(port),
+        '--key',
+        KEY,
+        '--plan',
+        plan,
+        '--keep',
+        'count',
+        '--limits',
+        QUOTA
+      ]),
+      { stdio: ['ignore', 'pipe', 'inherit'] }
+    )
+    await once(standin.stdout!, 'data')
+    const others = { 'content-type': 'application/json', 'x-api-key': KEY }
+    const spent = requestsPerMinute - Math.ceil(requestsPerMinute / 20)
+    await several(16, spent, () =>
+      post(`http://127.0.0.1:${port}/api/v1/workspace/logs`, JSON.stringify(small), others, 201)
+    )
+    // until the proxy, which has looked in vain before, has found it, and what the bucket gained meanwhile is spent
+    while ((await stats()).requests < spent + requestsPerMinute / 10) await pause(500)
+    let before = await stats()
+    for (let last = 0; last < before.requests - requestsPerMinute / 11; before = await stats()) {
+      last = before.requests
+      await pause(5000)
     }
-    const posting = Promise.all(Array.from({ length: 4 }, post))
-    // the bucket's first fill is spent before the minute that counts
-    await new Promise(resolve => setTimeout(resolve, 75_000))
-    const before = await stats()
-    await new Promise(resolve => setTimeout(resolve, 60_000))
+    await pause(60_000)
     const after = await stats()
-    await posting
     return {
       plan,
       entries: after.entries - before.entries,
@@ -73,8 +91,21 @@ export async function measurePlan(plan: Plan): Promise<PlanRow> {
     }
   } finally {
     proxy.kill('SIGKILL')
-    standin.kill('SIGKILL')
+    standin?.kill('SIGKILL')
   }
+}
+
+/** So many times, a few at once. */
+async function several(atOnce: number, times: number, run: () => Promise<void>): Promise<void> {
+  let left = times
+  const turn = async () => {
+    while (left-- > 0) await run()
+  }
+  await Promise.all(Array.from({ length: atOnce }, turn))
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
 }
 
 export function printPlans(rows: PlanRow[]): void {
