@@ -6,6 +6,9 @@ import { startStandIn } from './proxy-stand-in.js'
 const STORED = `Object.keys(localStorage).filter(key => key.includes('|'))
   .reduce((sum, key) => sum + localStorage[key].split('\\n').length - 1, 0)`
 
+// It starts slowly, on a busy machine more so.
+t.setTimeout(300_000)
+
 t.test('in Firefox', { skip }, async t => {
   const standIn = await startStandIn()
   t.teardown(() => standIn.close())

@@ -10,6 +10,9 @@ const TABS = 4
 /** Keeps a processor busy until it is ended. */
 const BUSY = 'const { parentPort } = require("worker_threads"); parentPort.postMessage(0); for (;;) {}'
 
+// It makes the machine busy, and there may be other tests.
+t.setTimeout(300_000)
+
 /*
  * Once, on a loaded machine, two tabs sent the same 19 of 20 entries: each had held the Web Lock as it took them, but
  * what one process removes from localStorage another may still see a while later, and a lock does not wait for that.
