@@ -21,7 +21,7 @@ export function plain(value: unknown): unknown {
       if (type === 'string') return value.slice(0, MAX_STRING)
       if (/bigint|symbol/.test(type)) return String(value)
       if (!value || type !== 'object') return value
-      if (depth > MAX_DEPTH) return '[…]'
+      if (depth > MAX_DEPTH) return '[...]'
       const result: Anything = Array.isArray(value) ? [] : {}
       const keys = Object.keys(value)
       // None of the three is enumerable.
@@ -32,7 +32,7 @@ export function plain(value: unknown): unknown {
       }
       return result
     } catch {
-      return '[…]'
+      return '[...]'
     }
   }
   return copy([value], 0, 0)

@@ -145,7 +145,7 @@ t.test('the logger in a page', { skip }, async t => {
     t.match(hostile, {
       metadata: {
         circle: { name: 'circle', self: { name: 'circle' } },
-        getter: { fine: 1, broken: '[…]' },
+        getter: { fine: 1, broken: '[...]' },
         big: '10',
         symbol: 'Symbol(s)',
         date: '1970-01-01T00:00:00.000Z',

@@ -46,7 +46,7 @@ t.test('what becomes of what the page logs', async t => {
     const [entry] = sent() as unknown as { metadata: Record<string, unknown> }[]
     t.match(entry?.metadata, {
       circle: { self: { self: { name: 'circle' } } },
-      broken: { field: '[…]' },
+      broken: { field: '[...]' },
       big: '10',
       date: '1970-01-01T00:00:00.000Z',
       long: 'x'.repeat(4000)
