@@ -32,6 +32,7 @@ export function reach(address: string, { timeoutMs, ca }: ReachOptions): Promise
     }
     const timer = setTimeout(end, timeoutMs, 'TIMEOUT')
     socket.once(secure ? 'secureConnect' : 'connect', () => end())
-    socket.on('error', ({ code, name }: NodeJS.ErrnoException) => end(code ?? name))
+    // Whatever it is, it is a reason: without one the address would count as reached.
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => end(`${code}`))
   })
 }

@@ -46,6 +46,29 @@ t.test('where entries wait, and whose they are', async t => {
     t.same(standIn.taken().sort(), ['anna/after', 'anna/before'])
   })
 
+  t.test('an answer without a tag is a user, too: nobody, whose entries are of nobody else', async t => {
+    const page = await open(t, { user: '' })
+    const anonymous = () => {
+      standIn.answer = (user, { length }) => (user ? undefined : { status: length ? 201 : 400 })
+    }
+    anonymous()
+    page.log.info('hello')
+    await page.log.flush()
+    down()
+    page.log.info('kept')
+    await page.log.flush()
+    anonymous()
+    page.user = 'anna'
+    page.log.info('in')
+    await page.log.flush()
+    t.same(standIn.taken(), ['undefined/hello', 'anna/in'])
+    t.equal(page.waiting(), 1)
+    page.user = ''
+    page.log.info('out')
+    await page.log.flush()
+    t.same(standIn.taken(), ['undefined/hello', 'anna/in', 'undefined/out', 'undefined/kept'])
+  })
+
   t.test('a session that ends: what was logged in it waits for its own user', async t => {
     const page = await open(t, { user: 'anna' })
     page.log.info('in')
@@ -121,7 +144,7 @@ t.test('where entries wait, and whose they are', async t => {
   })
 
   /** Of IndexedDB one database with one store, which holds one value. */
-  const claims = (held: { value?: unknown; broken?: boolean }) => ({
+  const claims = (held: { value?: unknown; broken?: boolean; meanwhile?: () => void }) => ({
     open() {
       const store = {
         get() {
@@ -136,6 +159,7 @@ t.test('where entries wait, and whose they are', async t => {
       const base = { createObjectStore: () => store, transaction: () => ({ objectStore: () => store }), close() {} }
       const opening = { result: base, onupgradeneeded() {}, onsuccess() {}, onerror() {} }
       setImmediate(() => {
+        held.meanwhile?.()
         if (held.broken) return opening.onerror()
         if (!('value' in held)) opening.onupgradeneeded()
         opening.onsuccess()
@@ -160,6 +184,24 @@ t.test('where entries wait, and whose they are', async t => {
     await page.log.flush()
     t.same(standIn.taken(), ['anna/kept'])
     t.same(Object.keys(held.value), [key], 'claimed for the others to see')
+  })
+
+  t.test('what another tab gives up while it is being claimed is gone, and the rest goes', async t => {
+    const held: { value?: unknown; meanwhile?: () => void } = {}
+    const page = await open(t, { indexedDB: claims(held) })
+    down()
+    for (const action of ['given.up', 'kept']) {
+      page.log.info(action)
+      await page.log.flush()
+    }
+    up()
+    const [oldest = ''] = Object.keys(page.storage)
+      .filter(name => name.includes('|'))
+      .sort()
+    held.meanwhile = () => delete page.storage[oldest]
+    await page.log.flush()
+    t.same(standIn.taken(), ['anna/kept'])
+    t.same([page.waiting(), page.dropped.length], [0, 0])
   })
 
   t.test('the first to claim makes the place for it; where that fails, what waits goes all the same', async t => {

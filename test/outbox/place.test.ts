@@ -120,6 +120,16 @@ t.test('the file system has no links between the store and its folder', async t 
   t.same(readdirSync(path), ['store'])
 })
 
+t.test('the path is so long that a file of the store can have no second name beside it', async t => {
+  const most = process.platform === 'linux' ? 4096 : 1024
+  // Room for `store/000003.log`, but not for its link in the folder that keeps the files as they were before.
+  const path = (folder(t) + '/deep'.repeat(most / 5)).slice(0, most - 26).replace(/\/$/, '_')
+  mkdirSync(join(path, 'store'), { recursive: true })
+  writeFileSync(join(path, 'store', '000003.log'), 'kept')
+  await t.rejects(open(path).start(), { code: 'ENAMETOOLONG' })
+  t.same(readdirSync(join(path, 'store')), ['000003.log'], 'and nothing there was touched')
+})
+
 t.test('two of one process', async t => {
   const path = folder(t)
   const first = open(path)

@@ -163,6 +163,26 @@ t.test('stopped while it cannot be written', async t => {
   await again.stop()
 })
 
+t.test('what cannot be written as it stops is refused, and the store is left closed', async t => {
+  const prepared = limitedFiles.prepare(t)
+  if (typeof prepared === 'string') return void t.plan(0, prepared)
+  const { path, makeRoom } = prepared
+  const timers = () => process.getActiveResourcesInfo().filter(resource => resource === 'Timeout').length
+  // Without the command line's socket, whose closing takes longer than the write.
+  const options = { path, maxBytes: 1e9, control: false, reopenAfter: { first: 60_000, longest: 60_000 } }
+  const outbox = createDiskOutbox(options)
+  await outbox.start()
+  const before = timers()
+  const refused = t.rejects(outbox.append([entry('u:ann', 'x'.repeat(2_000_000))]), { code: 'QUEUE_FULL' })
+  await outbox.stop()
+  await refused
+  t.equal(timers(), before, 'nothing is left that would open it again')
+  makeRoom()
+  const again = createDiskOutbox(options)
+  t.match(await again.start(), { inherited: 0 })
+  await again.stop()
+})
+
 t.test('found damaged when it is opened again', async t => {
   const prepared = limitedFiles.prepare(t)
   if (typeof prepared === 'string') return void t.plan(0, prepared)
