@@ -10,6 +10,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { judge } from '../delivery/oracle/findings.js'
 import { consult } from '../delivery/oracle/oracle.js'
 import { createProgramTarget } from './program-target.js'
 
@@ -25,18 +26,6 @@ t.test(`nothing answered 202 is lost, over faults and SIGKILLs (ORACLE_SEED=${se
   t.teardown(() => target.kill().catch(() => {}))
   const kills = Math.max(4, Math.round(seconds / 8))
   const findings = await consult(target, { seed, seconds, kills })
-  const { lost, buriedAlive, impossible, outOfOrder, waiting, difference, books, ...rest } = findings
-  t.comment(JSON.stringify({ ...rest, browsers: target.answers, books, runs: target.runs }))
-  t.strictSame(lost, [], 'everything answered 202 is stored or listed as a dead letter')
-  t.strictSame(buriedAlive, [], 'only refused entries are dead letters')
-  t.strictSame(impossible, [])
-  t.strictSame(outOfOrder, [], "every user's order held")
-  t.equal(waiting, 0, 'the queue is empty')
-  t.equal(difference, 0, 'the books of /metrics balance')
-  t.strictSame(
-    Object.keys(target.answers).filter(status => status !== '202' && status !== 'none'),
-    [],
-    'no browser saw an error'
-  )
-  t.ok(rest.acknowledged > 20 * Math.min(seconds, 120), 'and it was worth asking')
+  const { answers: browsers, runs } = target
+  judge(t, findings, { least: 20 * Math.min(seconds, 120), browsers, comment: { runs } })
 })

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { judge } from '../delivery/oracle/findings.js'
 import { consult } from '../delivery/oracle/oracle.js'
 import { createRandom } from '../delivery/random.js'
 import { startRedis } from '../helper/redis.js'
@@ -36,20 +37,8 @@ else {
     const order = victims === 'redis' ? 'acknowledged' : 'stored'
     const kills = Math.max(4, Math.round(seconds / 8))
     const findings = await consult(target, { seed, seconds, kills, order })
-    const { lost, buriedAlive, impossible, outOfOrder, waiting, difference, books, ...rest } = findings
-    t.comment(JSON.stringify({ ...rest, browsers: target.answers, books, runs: target.runs }))
-    t.strictSame(lost, [], 'everything answered 202 is stored or listed as a dead letter')
-    t.strictSame(buriedAlive, [], 'only refused entries are dead letters')
-    t.strictSame(impossible, [])
-    t.strictSame(outOfOrder, [], "every user's order held")
-    t.equal(waiting, 0, 'the queue is empty')
-    t.equal(difference, 0, 'the books balance over the replicas that live')
-    t.strictSame(
-      Object.keys(target.answers).filter(status => !['202', 'none', ...errors].includes(status)),
-      [],
-      'browsers saw no other error'
-    )
-    t.ok(rest.acknowledged > 10 * seconds, 'and it was worth asking')
+    const { answers: browsers, runs } = target
+    judge(t, findings, { least: 10 * seconds, browsers, errors, comment: { runs } })
   }
 
   t.test(`nothing answered 202 is lost, over faults and SIGKILLs of replicas (ORACLE_SEED=${seed})`, t =>
