@@ -1,6 +1,6 @@
 import { type Contender, HEADERS } from './contenders.js'
 import { type LoadResult, load } from './load.js'
-import { cpuSeconds, freePort, LOAD_CPU, median, peakMb, peer, type Running, start } from './machine.js'
+import { cpuSeconds, freePort, LOAD_CPU, median, peakMb, peer, type Running, start, stop } from './machine.js'
 
 export interface Scenario {
   contenders: Contender[]
@@ -75,7 +75,7 @@ export async function compare(scenario: Scenario): Promise<Row[]> {
       }
     })
   } finally {
-    for (const { process } of [...running.values(), upstream]) process.kill('SIGKILL')
+    await Promise.all([...running.values(), upstream].map(stop))
   }
 }
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -59,8 +60,25 @@ export async function start(
       await new Promise(resolve => setTimeout(resolve, 50))
     }
   }
-  child.kill()
+  await stop({ process: child })
   throw new Error(`${command.join(' ')} did not start: ${errors}`)
+}
+
+/**
+ * Kills a process and its children, and waits until it is gone. A master that is killed takes none of its workers along, and
+ * they hold its standard error open, for which this process would wait.
+ */
+export async function stop({ process: child }: Pick<Running, 'process'>): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  for (const pid of pidsOf(child.pid)) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  await gone
 }
 
 /** A configuration file of a peer with its places filled. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { LIMITS, type Plan } from '../helper/logtrail/logtrail.js'
 import { ENTRY, HEADERS, KEY, ours } from './contenders.js'
-import { freePort, LOAD_CPU } from './machine.js'
+import { freePort, LOAD_CPU, stop } from './machine.js'
 
 export interface PlanRow {
   plan: Plan
@@ -32,7 +32,7 @@ export async function measurePlan(plan: Plan): Promise<PlanRow> {
     LOGTRAIL_REQUESTS_PER_MINUTE: String(requestsPerMinute),
     BODY_LIMIT: '4mb'
   }
-  const { process: proxy, port: proxyPort } = await ours('queued', env).start!(port)
+  const proxy = await ours('queued', env).start!(port)
   let standin: ChildProcess | undefined
   const stats = async () => {
     const answer = await fetch(`http://127.0.0.1:${port}/_standin/stats`)
@@ -48,7 +48,7 @@ export async function measurePlan(plan: Plan): Promise<PlanRow> {
     const bulk = JSON.stringify(Array.from({ length: maxBatch }, () => small))
     // what may go before the minute begins, the minute, and a reserve
     await several(4, Math.ceil(requestsPerMinute * 2.4) + 20, () =>
-      post(`http://127.0.0.1:${proxyPort}/logtrail/logs/bulk`, bulk, HEADERS, 202)
+      post(`http://127.0.0.1:${proxy.port}/logtrail/logs/bulk`, bulk, HEADERS, 202)
     )
     standin = spawn(
       'taskset',
@@ -90,8 +90,8 @@ export async function measurePlan(plan: Plan): Promise<PlanRow> {
       oneToOne: requestsPerMinute
     }
   } finally {
-    proxy.kill('SIGKILL')
-    standin?.kill('SIGKILL')
+    await stop(proxy)
+    if (standin) await stop({ process: standin })
   }
 }
 

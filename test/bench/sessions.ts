@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { connect } from 'node:net'
 import { compare, printRows, type Scenario } from './compare.js'
 import { type Contender, HEADERS, ours, SECRET, SINGLE } from './contenders.js'
-import { freePort, installed, LOAD_CPU, peer, type Running, start } from './machine.js'
+import { freePort, installed, LOAD_CPU, peer, type Running, start, stop } from './machine.js'
 
 const ID = 'a-session-id-of-32-characters-00'
 /** As express-session with Passport and connect-redis store it. */
@@ -56,8 +56,8 @@ export async function benchSessions(how: Pick<Scenario, 'rounds' | 'seconds'>): 
       contenders
     )
   } finally {
-    auth.process.kill('SIGKILL')
-    redis?.process.kill('SIGKILL')
+    await stop(auth)
+    if (redis) await stop(redis)
   }
 }
 

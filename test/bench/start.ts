@@ -1,5 +1,5 @@
 import { type Contender, HEADERS, SINGLE } from './contenders.js'
-import { cpuSeconds, freePort, LOAD_CPU, median, memoryMb, peer, start } from './machine.js'
+import { cpuSeconds, freePort, LOAD_CPU, median, memoryMb, peer, start, stop } from './machine.js'
 
 export interface StartCost {
   name: string
@@ -19,7 +19,7 @@ export async function compareStarts(contenders: Contender[], rounds = 5): Promis
       for (const contender of contenders) costs.get(contender)!.push(await startOnce(contender, upstreamPort))
     }
   } finally {
-    upstream.process.kill('SIGKILL')
+    await stop(upstream)
   }
   return [...costs].map(([{ name }, all]) => ({
     name,
@@ -31,15 +31,19 @@ export async function compareStarts(contenders: Contender[], rounds = 5): Promis
 
 async function startOnce(contender: Contender, upstreamPort: number): Promise<StartCost> {
   const before = performance.now()
-  const { process, port } = await contender.start!(upstreamPort)
+  const running = await contender.start!(upstreamPort)
   const path = '/logtrail/logs'
-  const { status } = await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers: HEADERS, body: SINGLE })
+  const { status } = await fetch(`http://127.0.0.1:${running.port}${path}`, {
+    method: 'POST',
+    headers: HEADERS,
+    body: SINGLE
+  })
   if (status !== 201 && status !== 202) throw new Error(`${contender.name} answered ${status}`)
   const seconds = (performance.now() - before) / 1000
-  const cpu = cpuSeconds(process.pid!)
+  const cpu = cpuSeconds(running.process.pid!)
   await new Promise(resolve => setTimeout(resolve, 1000))
-  const residentMb = memoryMb(process.pid!).resident
-  process.kill('SIGKILL')
+  const residentMb = memoryMb(running.process.pid!).resident
+  await stop(running)
   return { name: contender.name, seconds, cpu, residentMb }
 }
 

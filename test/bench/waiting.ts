@@ -1,5 +1,5 @@
 import { ENTRY, HEADERS, ours } from './contenders.js'
-import { freePort, memoryMb } from './machine.js'
+import { freePort, memoryMb, stop } from './machine.js'
 
 export interface WaitingRow {
   entries: number
@@ -30,13 +30,12 @@ export async function measureWaiting(entries = 1_000_000): Promise<WaitingRow> {
   await Promise.all(Array.from({ length: 4 }, post))
   await new Promise(resolve => setTimeout(resolve, 3000))
   const { anonymous, resident } = memoryMb(first.process.pid!)
-  first.process.kill('SIGKILL')
-  await new Promise(resolve => first.process.once('exit', resolve))
+  await stop(first)
   const before = performance.now()
   const second = await contender.start!(nowhere)
   const restartSeconds = (performance.now() - before) / 1000
   const restartAnonymousMb = memoryMb(second.process.pid!).anonymous
-  second.process.kill('SIGKILL')
+  await stop(second)
   return { entries, anonymousMb: anonymous, residentMb: resident, restartSeconds, restartAnonymousMb }
 }
 
