@@ -2,9 +2,9 @@ import { type Fault, HttpError } from '../errors.js'
 import { toHttpError } from '../logtrail/verdict.js'
 import type { MemoryOutbox } from '../outbox/memory.js'
 import type { EntryId } from '../outbox/outbox.js'
+import { PassingMap } from '../outbox/passing-map.js'
 import type { Refused } from './batch.js'
 import type { Delivery, DeliveryOptions, Receipt } from './delivery.js'
-import { PassingMap } from './passing-map.js'
 import { createSender } from './sender.js'
 
 /** Requests are looked through for late ones so often, all together: a timer for each would cost more than the rest. */
@@ -47,7 +47,7 @@ interface Place {
  */
 export function createPooled(options: PooledOptions): Delivery {
   const { outbox, clock, budget, timeout, onSettled } = options
-  /** In the order of arrival, and so of deadlines. */
+  /** By the ids of the memory outbox, which are numbers. */
   const waiting = new PassingMap<Place>()
   const sender = createSender({
     ...options,
@@ -56,7 +56,7 @@ export function createPooled(options: PooledOptions): Delivery {
     eager: true,
     keepRefused: false,
     settled,
-    wanted: id => waiting.has(id),
+    wanted: id => waiting.has(id as number),
     onPause: passOn
   })
   let timer: unknown
@@ -64,9 +64,9 @@ export function createPooled(options: PooledOptions): Delivery {
   let stopped = false
 
   function settled(id: EntryId, refused: Refused | undefined): void {
-    const place = waiting.get(id)
+    const place = waiting.get(id as number)
     if (place === undefined) return
-    waiting.delete(id)
+    waiting.delete(id as number)
     const { waiter } = place
     if (refused !== undefined) {
       waiter.refused ??= []
@@ -85,7 +85,7 @@ export function createPooled(options: PooledOptions): Delivery {
     }
     const faults = refused
       .map(({ refused: { field, message }, index }): Fault => ({ log_index: index, field, message }))
-      .sort((a, b) => Number(a.log_index) - Number(b.log_index))
+      .sort(byIndex)
     if (rejected < total) {
       waiter.resolve({ accepted: total - rejected, rejected: faults })
       return
@@ -94,12 +94,12 @@ export function createPooled(options: PooledOptions): Delivery {
     waiter.reject(toHttpError({ kind: 'refused', code, message: rejected === 1 ? message : '', errors: faults }))
   }
 
-  /** Answers those with the fault who would wait beyond `until`; the map is in the order of their deadlines. */
+  /** Answers those with the fault who would wait beyond `until`. */
   function giveUp(until: number, error: () => HttpError): void {
-    const gone: EntryId[] = []
+    const gone: number[] = []
     const late = new Map<Waiter, Fault[]>()
     for (const [id, { waiter, index }] of waiting) {
-      if (waiter.deadline > until) break
+      if (waiter.deadline > until) continue
       gone.push(id)
       const faults = late.get(waiter) ?? []
       late.set(waiter, faults)
@@ -113,7 +113,7 @@ export function createPooled(options: PooledOptions): Delivery {
     for (const [waiter, faults] of late) {
       const delivered = waiter.total - faults.length - (waiter.refused?.length ?? 0)
       onSettled?.(delivered, waiter.total - delivered)
-      waiter.reject(delivered > 0 ? naming(faults, reason) : reason)
+      waiter.reject(delivered > 0 ? naming(faults.sort(byIndex), reason) : reason)
     }
   }
 
@@ -140,10 +140,10 @@ export function createPooled(options: PooledOptions): Delivery {
   function enter(user: string, entries: readonly string[], bulk: boolean, waiter: Waiter): void {
     if (entries.length === 1) {
       const [id] = outbox.append([{ user, body: entries[0] as string }])
-      waiting.add(id as EntryId, { waiter, index: bulk ? 0 : null })
+      waiting.set(id as number, { waiter, index: bulk ? 0 : null })
     } else {
       const ids = outbox.append(entries.map(body => ({ user, body })))
-      for (let index = 0; index < ids.length; index++) waiting.add(ids[index] as EntryId, { waiter, index })
+      for (let index = 0; index < ids.length; index++) waiting.set(ids[index] as number, { waiter, index })
     }
     watch()
   }
@@ -192,6 +192,10 @@ export function createPooled(options: PooledOptions): Delivery {
     degraded: sender.degraded,
     fault: sender.fault
   }
+}
+
+function byIndex(a: Fault, b: Fault): number {
+  return Number(a.log_index) - Number(b.log_index)
 }
 
 function naming(faults: Fault[], { code, message, retryAfter, headers, cause }: HttpError): HttpError {

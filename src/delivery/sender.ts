@@ -32,7 +32,7 @@ export function createSender(options: SenderOptions): Sender {
   const resting = createResting({ clock, random, interval: budget.interval })
   const settlement = createSettlement({ ...options, onFault, freed: () => freed() })
   const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
-  /** A few, and no Set: its tables would keep their entries, see passing-map.ts. */
+  /** A few, and no Set: its tables would keep their entries, see outbox/passing-map.ts. */
   const underWay: Batch[] = []
   const forfeited = new WeakSet<Batch>()
   const giveUp = new AbortController()

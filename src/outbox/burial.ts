@@ -5,13 +5,14 @@ import { type Books, deadBytes } from './dead-letters.js'
 import type { Engine, OutboxEvent } from './engine.js'
 import type { FairIndex } from './fair-index.js'
 import { type DeadReason, type EntryId, MAX_ANSWER } from './outbox.js'
+import type { PassingMap } from './passing-map.js'
 import { readWaitingValue } from './records.js'
 
 export interface BurialOptions {
   engine: Engine
   index: FairIndex
   books: Books
-  claims: Map<EntryId, number>
+  claims: PassingMap<number>
   now: () => number
   keyOf: (row: number) => Buffer
   release: (ids: readonly EntryId[]) => void
@@ -19,7 +20,8 @@ export interface BurialOptions {
 }
 
 interface Grave {
-  id: EntryId
+  /** Its sequence. */
+  id: number
   row: number
   key: Buffer
   reason: DeadReason
@@ -36,11 +38,11 @@ export function createBurial({ engine, index, books, claims, now, keyOf, release
   async function bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<number> {
     const named: Omit<Grave, 'value'>[] = []
     for (const { id, reason } of items) {
-      const row = claims.get(id)
+      const row = claims.get(id as number)
       if (row === undefined) continue
       // Until it is written nobody else may settle it.
-      claims.delete(id)
-      named.push({ id, row, key: keyOf(row), reason })
+      claims.delete(id as number)
+      named.push({ id: id as number, row, key: keyOf(row), reason })
     }
     if (named.length === 0) return 0
 

@@ -1,6 +1,7 @@
 import type { Engine } from './engine.js'
 import type { FairIndex } from './fair-index.js'
 import type { ClaimBounds, Claimed, EntryId, NewEntry } from './outbox.js'
+import type { PassingMap } from './passing-map.js'
 import type { Recent } from './recent.js'
 import { readWaitingValue } from './records.js'
 
@@ -8,7 +9,8 @@ export interface ClaimingOptions {
   engine: Engine
   index: FairIndex
   recent: Recent
-  claims: Map<EntryId, number>
+  /** Rows of what is claimed, by sequence. */
+  claims: PassingMap<number>
   keyOf: (row: number) => Buffer
   /** Takes claimed entries that cannot be read out of the queue. */
   entomb: (rows: number[]) => Promise<void>

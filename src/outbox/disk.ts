@@ -8,6 +8,7 @@ import { Engine, type OutboxEvent } from './engine.js'
 import { FairIndex } from './fair-index.js'
 import type { Level } from './opening.js'
 import type { Claimed, DeadReason, EntryId, NewEntry, Outbox, OutboxStats, Started } from './outbox.js'
+import { PassingMap } from './passing-map.js'
 import { Recent } from './recent.js'
 import { ALL_DEAD, ALL_WAITING, RECORD_OVERHEAD, readDeadKey, readWaitingKey, waitingKey } from './records.js'
 
@@ -53,7 +54,7 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
   const now = () => Math.max(0, Math.floor(clock()))
   const engine = new Engine({ path, now, report, reopenAfter: options.reopenAfter ?? { first: 1000, longest: 30_000 } })
   const listeners = new Set<() => void>()
-  const claims = new Map<EntryId, number>()
+  const claims = new PassingMap<number>()
   const index = new FairIndex()
   const recent = new Recent(RECENT)
   const books: Books = { deadLetters: 0, deadBytes: 0, sequence: 0 }
@@ -106,9 +107,9 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
   function unclaim(ids: readonly EntryId[]): number[] {
     const rows: number[] = []
     for (const id of ids) {
-      const row = claims.get(id)
+      const row = claims.get(id as number)
       if (row === undefined) continue
-      claims.delete(id)
+      claims.delete(id as number)
       rows.push(row)
     }
     return rows

@@ -1,6 +1,7 @@
 import { HttpError } from '../errors.js'
 import { FairIndex } from './fair-index.js'
 import type { ClaimBounds, Claimed, DeadLetters, DeadReason, EntryId, NewEntry, Outbox, OutboxStats } from './outbox.js'
+import { PassingMap } from './passing-map.js'
 import { queueNumber } from './users.js'
 
 export interface MemoryOutboxOptions {
@@ -34,7 +35,7 @@ export interface MemoryOutbox extends Outbox {
 export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
   const { maxEntries, maxBytes = Infinity, now = Date.now } = options
   const index = new FairIndex()
-  const rows = new Map<EntryId, number>()
+  const rows = new PassingMap<number>()
   const waiting: (NewEntry | undefined)[] = []
   const listeners = new Set<() => void>()
   let sequence = 0
@@ -44,10 +45,10 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
   function claimedRows(ids: readonly EntryId[], forget: boolean): number[] {
     const found: number[] = []
     for (const id of ids) {
-      const row = rows.get(id)
+      const row = rows.get(id as number)
       if (row === undefined || index.isWaiting(row)) continue
       if (forget) {
-        rows.delete(id)
+        rows.delete(id as number)
         waiting[row] = undefined
       }
       found.push(row)
@@ -117,9 +118,9 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
     withdraw(ids) {
       const left: number[] = []
       for (const id of ids) {
-        const row = rows.get(id)
+        const row = rows.get(id as number)
         if (row === undefined || !index.isWaiting(row)) continue
-        rows.delete(id)
+        rows.delete(id as number)
         waiting[row] = undefined
         index.withdraw(row)
         left.push(id as number)

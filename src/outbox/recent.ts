@@ -1,4 +1,5 @@
 import type { NewEntry } from './outbox.js'
+import { PassingMap } from './passing-map.js'
 
 /**
  * Entries that were stored a moment ago, by their sequence: most are claimed within a second, and need not be read from the
@@ -6,7 +7,7 @@ import type { NewEntry } from './outbox.js'
  */
 export class Recent {
   readonly #most: number
-  readonly #entries = new Map<number, { user: string; body: string; size: number }>()
+  readonly #entries = new PassingMap<{ user: string; body: string; size: number }>()
   #bytes = 0
 
   /** @param most bytes of entries, as they are stored */
