@@ -42,7 +42,8 @@ export function createSender(options: SenderOptions): Sender {
   let ended = false
   let claiming = false
   let scheduled = false
-  let timer: unknown
+  let alarm: unknown
+  let alarmAt = Number.POSITIVE_INFINITY
   let told: Degraded | null = null
   let offAppend = () => {}
   let offLost: (() => void) | undefined
@@ -64,14 +65,27 @@ export function createSender(options: SenderOptions): Sender {
     pump()
   }
 
+  /** One that comes earlier is left as it is: it looks, and sets the next. A timer for each look would cost more than the look. */
+  function wakeIn(ms: number): void {
+    const at = clock.now() + ms
+    if (alarmAt <= at) return
+    clock.clearTimeout(alarm)
+    alarmAt = at
+    alarm = clock.setTimeout(ring, ms)
+  }
+
+  function ring(): void {
+    alarmAt = Number.POSITIVE_INFINITY
+    pump()
+  }
+
   function pump(): void {
     if (!started || ended || claiming) return
-    clock.clearTimeout(timer)
     for (;;) {
       if (underWay.length >= most()) return
       const wait = sendNext()
       if (wait === 0) continue
-      if (wait < Number.POSITIVE_INFINITY) timer = clock.setTimeout(pump, Math.min(Math.ceil(wait), LONGEST_TIMER))
+      if (wait < Number.POSITIVE_INFINITY) wakeIn(Math.min(Math.ceil(wait), LONGEST_TIMER))
       const idle = !claiming && underWay.length === 0 && !settlement.busy()
       if (stopping !== undefined && idle && clock.now() + wait >= deadline) end()
       return
@@ -228,7 +242,7 @@ export function createSender(options: SenderOptions): Sender {
   function end(): void {
     if (ended) return
     ended = true
-    clock.clearTimeout(timer)
+    clock.clearTimeout(alarm)
     offAppend()
     offLost?.()
     keyring?.off('change', keyChanged)
