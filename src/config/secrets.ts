@@ -22,9 +22,7 @@ export const MIN_SHARED_SECRET = 32
 
 export function readSharedSecret(input: string, report: Report): string | undefined {
   const length = Buffer.byteLength(input)
-  if (isPlaceholder(input)) {
-    report(`must not be a placeholder: make one with \`openssl rand -base64 48\`, the same for the app and this proxy`)
-  } else if (/-----BEGIN /.test(input)) {
+  if (/-----BEGIN /.test(input)) {
     report('must be a shared secret: a PEM public key belongs in SESSION_JWT_PUBLIC_KEY')
   } else if (length < MIN_SHARED_SECRET) {
     report(

@@ -19,7 +19,7 @@ export function checkSession(findings: Findings): void {
 const KEY_SOURCES = ['SESSION_JWT_SECRET', 'SESSION_JWT_PUBLIC_KEY', 'SESSION_JWKS_URL'] as const
 
 function checkJwt(findings: Findings): void {
-  const { isSet, fault } = findings
+  const { values, isSet, fault, warn } = findings
   const given = KEY_SOURCES.filter(isSet)
   const [source, ...more] = given
   if (source === undefined) {
@@ -36,6 +36,12 @@ function checkJwt(findings: Findings): void {
     requireWithJwks(findings, 'SESSION_JWT_AUDIENCE', 'what tokens for this app have in `aud`')
   }
   if (more.length === 0) checkAlgorithms(findings)
+  // The app may have had it for years, and this proxy has to take what the app signs with: said, not refused.
+  if (values.SESSION_JWT_SECRET && isPlaceholder(values.SESSION_JWT_SECRET)) {
+    warn(
+      'SESSION_JWT_SECRET looks like a placeholder or an example: whoever guesses it can sign in as anybody; make one with `openssl rand -base64 48`, the same for the app and this proxy'
+    )
+  }
 }
 
 /** A key set signs for every app of its provider: only issuer and audience tell whose token it is. */

@@ -138,6 +138,31 @@ t.test('jwt: algorithms of the kind of key alone', async t => {
   refused(t, broken, /^SESSION_JWT_PUBLIC_KEY must be a public key/)
 })
 
+t.test('jwt: a secret that anybody could guess is taken, and warned about without a word of it', async t => {
+  const weak = [
+    'a'.repeat(32),
+    'x'.repeat(64),
+    'test-secret-that-is-at-least-32-bytes-long!!',
+    'super-secret-jwt-signing-key-for-tests-0123456789',
+    'my-very-secret-session-signing-key-1234',
+    'example-session-secret-0123456789abcdef',
+    'your-256-bit-secret-goes-here-please',
+    'a-string-secret-at-least-256-bits-long',
+    '<the secret of the app that signs tokens>',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: what a template leaves behind
+    '${JWT_SECRET_OF_THE_APPLICATION_ITSELF}'
+  ]
+  for (const secret of weak) {
+    for (const env of [{}, { NODE_ENV: 'production', LOGTRAIL_API_KEY: PRODUCTION_KEY }]) {
+      const { SESSION_JWT_SECRET, warnings } = configOf({ ...env, SESSION_JWT_SECRET: secret })
+      t.equal(SESSION_JWT_SECRET, secret)
+      t.match(warnings, [/^SESSION_JWT_SECRET looks like a placeholder .* make one with `openssl rand -base64 48`/])
+      t.notOk(warnings.join().includes(secret))
+    }
+  }
+  t.strictSame(configOf({ SESSION_JWT_SECRET: SHARED_SECRET }).warnings, [])
+})
+
 t.test('forward-auth and redis', async t => {
   refused(
     t,
