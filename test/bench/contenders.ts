@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -86,14 +86,21 @@ export const haproxy: Contender = {
     : undefined
 }
 
+/** What `npm start` gives to Node.js. */
+const START = (() => {
+  const root = new URL('../../', import.meta.url)
+  const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'))
+  const [, ...words] = scripts.start.split(' ') as string[]
+  return words.map(word => (word.startsWith('-') ? word : fileURLToPath(new URL(word, root))))
+})()
+
 /** This program, from dist/, with everything switched on and limits too high to be met. */
 export function ours(delivery: 'direct' | 'pooled' | 'queued', env: Record<string, string> = {}): Contender {
   return {
     name: `logtrail-bff ${delivery}`,
     start: async upstream => {
       const port = await freePort()
-      const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-      return start(TESTED_CPU, [process.execPath, main], port, {
+      return start(TESTED_CPU, [process.execPath, ...START], port, {
         ADMIN_PORT: '0',
         NODE_ENV: 'production',
         LOGTRAIL_ENVIRONMENT: 'development',
