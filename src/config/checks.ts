@@ -1,5 +1,5 @@
 import { ruleFaults } from '../entry/rule-faults.js'
-import { checkKeyPolicy, parseKey } from '../logtrail/key.js'
+import { checkKeyPolicy, parseKey, seemsMadeUp } from '../logtrail/key.js'
 import { isLoopback } from './addresses.js'
 import { NAMES, type Name, type Values, variable } from './schema.js'
 import { checkSession } from './session-checks.js'
@@ -27,14 +27,20 @@ export function checkTogether(findings: Findings): void {
 }
 
 function checkKeys({ values, nodeEnv, fault, warn }: Findings): void {
-  if (!values.LOGTRAIL_API_KEY) return
-  const found = checkKeyPolicy(values.LOGTRAIL_API_KEY.map(parseKey), {
+  const keys = values.LOGTRAIL_API_KEY
+  if (!keys) return
+  const found = checkKeyPolicy(keys.map(parseKey), {
     environment: values.LOGTRAIL_ENVIRONMENT,
     allowReadWrite: values.LOGTRAIL_ALLOW_READ_WRITE_KEY ?? false,
     nodeEnv
   })
   for (const message of found.faults) fault('LOGTRAIL_API_KEY', `must be another key: ${message}`)
   for (const message of found.warnings) warn(`LOGTRAIL_API_KEY: ${message}`)
+  if (keys.some(key => parseKey(key).environment === 'production' && seemsMadeUp(key))) {
+    warn(
+      'LOGTRAIL_API_KEY: a key of production seems to be made up for tests: is it the one from the Logtrail dashboard?'
+    )
+  }
 }
 
 /** The key, sessions and the answers about them go over https, but to this machine and to hosts named for it. */

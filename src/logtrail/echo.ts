@@ -11,7 +11,7 @@ interface Needle {
   bytes: Buffer
 }
 
-/** Keys are looked for by their random part, which also finds them where the rest is left out. */
+/** Keys are looked for by their random part, which also finds them where the rest is left out; short ones as a whole. */
 export function createEchoGuard(): EchoGuard {
   // Two keys at a time, replaced a few times a year: this never grows to matter.
   const needles = new Map<string, Needle>()

@@ -21,13 +21,22 @@ export interface KeyPolicy {
 }
 
 const FORM = /^lt_(development|staging|production)_(wo|ro|rw)_([A-Za-z0-9_-]*)$/
-/** 72 bits at 6 bits a character: shorter is a slip of the hand, or made up. */
-const MIN_RANDOM = 12
+/** Logtrail names no length: what is shorter than this can only be a slip of the hand. */
+const MIN_RANDOM = 6
 const MAX_RANDOM = 500
+/** 72 bits at 6 bits a character. A shorter random part may have been made up, and could be found in any text by chance. */
+const LONG_ENOUGH = 12
 
 /** Words that stand alone between `_` and `-`, or are long enough never to come up by chance in a random part. */
-const STAND_IN_WORD = /(^|[_-])(your|insert|replace|paste|todo|dummy|sample|x{3,}|\.{2,})([_-]|$)/i
-const STAND_IN_ANYWHERE = /changeme|change[_-]me|example|placeholder|replaceme|yourkey|yourapikey/i
+const STAND_IN_WORD = /(^|[_-])(your|insert|replace|paste|todo|x{3,})([_-]|$)/i
+const STAND_IN_ANYWHERE =
+  /change[_-]?me|replace[_-]?me|example|placeholder|your[_-]?(api[_-]?)?key|key[_-]?here|insert[_-]?key|paste[_-]?key/i
+/** The whole of it: the form's own words, or one character over and over that nobody takes for a random one. */
+const STAND_IN_WHOLE = /^(random|(my[_-]?)?(api|secret)[_-]?key|[x_-]+|[0_-]+)$/i
+/** Characters that no key has, where documentation leaves something out: `<key>`, `{random}`, `****`, `...`. */
+const LEFT_OUT = /[<>${}[\]\u2026]|\*{2}|\.{2}/
+
+const MADE_UP_WORD = /(^|[_-])(test|dummy|sample|fake|demo)|(test|dummy|sample){2}/i
 
 /**
  * @throws Error that says what is wrong without any part of the key, also where what was given is no key at all
@@ -50,9 +59,19 @@ export function parseKey(key: string): KeyInfo {
   return { environment: match[1] as KeyEnvironment, type: match[2] as KeyType, fingerprint: fingerprint(key) }
 }
 
-/** The part of a key that makes it secret, for finding it where it must not be. The key has passed `parseKey`. */
+/**
+ * The part of a key that makes it secret, for finding it where it must not be; the whole key where that part is so short
+ * that other texts hold it, too. The key has passed `parseKey`.
+ */
 export function secretPart(key: string): string {
-  return FORM.exec(key)?.[3] ?? key
+  const random = FORM.exec(key)?.[3]
+  return random !== undefined && random.length >= LONG_ENOUGH ? random : key
+}
+
+/** Whether a key that has passed `parseKey` seems to be a test's: short, of hardly any variety, or it says so. */
+export function seemsMadeUp(key: string): boolean {
+  const random = FORM.exec(key)?.[3] ?? ''
+  return random.length < LONG_ENOUGH || new Set(random.toLowerCase()).size <= 3 || MADE_UP_WORD.test(random)
 }
 
 /** One key, or two during a rotation (current, next), as a variable or a file holds them. Repetitions count once. */
@@ -96,13 +115,7 @@ export function checkKeyPolicy(keys: readonly KeyInfo[], policy: KeyPolicy): { f
 }
 
 function isPlaceholder(text: string): boolean {
-  return (
-    /[<>${}[\]]/.test(text) ||
-    STAND_IN_WORD.test(text) ||
-    STAND_IN_ANYWHERE.test(text) ||
-    // xxxxxxxx, 00000000, abababab
-    (text.length > 2 && new Set(text.toLowerCase()).size <= 3)
-  )
+  return [LEFT_OUT, STAND_IN_WORD, STAND_IN_ANYWHERE, STAND_IN_WHOLE].some(form => form.test(text))
 }
 
 /** A configured environment is shown only where it is one: it might be a key put into the wrong variable. */

@@ -85,6 +85,16 @@ t.test('key policy', async t => {
   t.match(configOf({ LOGTRAIL_API_KEY: KEY.replace('_wo_', '_rw_') }).warnings, [/^LOGTRAIL_API_KEY: .*\(rw\)/])
 })
 
+t.test('a key that seems to be made up is taken, and warned about in production', async t => {
+  for (const random of ['test123', 'abc123', 'a'.repeat(32), 'dummy-dummy-dummy']) {
+    const { warnings } = configOf({ LOGTRAIL_API_KEY: `lt_production_wo_${random}` })
+    t.match(warnings, [/^LOGTRAIL_API_KEY: a key of production seems to be made up/])
+    t.notOk(warnings.join().includes(random))
+    t.strictSame(configOf({ LOGTRAIL_API_KEY: `lt_development_wo_${random}` }).warnings, [])
+  }
+  t.strictSame(configOf({ LOGTRAIL_API_KEY: PRODUCTION_KEY }).warnings, [])
+})
+
 t.test('jwt: exactly one source of keys', async t => {
   const pem = pemOf(rsa.publicKey)
   refused(t, WITHOUT, /^SESSION_MODE must come with one of SESSION_JWT_SECRET, /)

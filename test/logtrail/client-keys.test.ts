@@ -147,6 +147,16 @@ t.test('an answer that repeats a key, however it is spelled, is none', async t =
   t.strictSame(answer.headers, {}, 'where it comes no further it does no harm')
 })
 
+t.test('a short key is looked for as a whole: what it ends in may stand in any answer', async t => {
+  const key = 'lt_development_wo_abc123'
+  let body = '{"name":"abc123"}'
+  const upstream = await startUpstream(t, response => response.writeHead(201).end(body))
+  const { client } = connect(t, upstream, { keys: [key] })
+  t.equal((await client.post('logs', ENTRY, { requestId: '1' })).status, 201)
+  body = `{"name":"${key}"}`
+  await t.rejects(client.post('logs', ENTRY, { requestId: '2' }), { kind: 'broken', code: 'ANSWER_ECHOES_KEY' })
+})
+
 t.test('a key that was replaced while its answer came is looked for, too', async t => {
   const upstream = await startUpstream(t, response => {
     keyring.replace([KEY_C])

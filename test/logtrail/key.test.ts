@@ -1,7 +1,21 @@
 import t from 'tap'
-import { checkKeyPolicy, parseKey, secretPart, splitKeys } from '../../src/logtrail/key.js'
+import { checkKeyPolicy, parseKey, secretPart, seemsMadeUp, splitKeys } from '../../src/logtrail/key.js'
 
 const RANDOM = 'Zk3-q_9XbT7vPmW2'
+/** Nobody's, though not evidently a placeholder: a test has them, and Logtrail alone knows which keys it issued. */
+const MADE_UP = [
+  'test123',
+  'abc123',
+  'secret',
+  'sample',
+  'dummy-key',
+  'a'.repeat(32),
+  'abababababababab',
+  'testtesttesttest',
+  'a-sample-0123456789',
+  'dummy_0123456789',
+  'test_api_key_0123'
+]
 const key = (environment = 'production', type = 'wo', random = RANDOM) => `lt_${environment}_${type}_${random}`
 
 t.test('a key tells its environment and type, and a fingerprint that is no part of it', async t => {
@@ -29,7 +43,7 @@ t.test('what is no key is refused without a word of it', async t => {
     key('Production'),
     key('production', 'w'),
     key('production', 'wo', ''),
-    key('production', 'wo', 'Zk3q9XbT7vP'),
+    key('production', 'wo', 'Zk3q9'),
     key('production', 'wo', 'Zk3 q9XbT7vPmW2'),
     key('production', 'wo', 'Zk3q9XbT7vPmWé'),
     key('production', 'wo', 'Zk3q9XbT7vPmW'.repeat(50)),
@@ -52,11 +66,22 @@ t.test('placeholders are refused as such', async t => {
     'lt_development_wo_xxxxxxxxxxxxxxxxxxxxxxxx',
     'lt_development_wo_XXXX-XXXX-XXXX-XXXX',
     'lt_development_wo_000000000000000000',
-    'lt_development_wo_abababababababab',
+    'lt_development_wo_000-000-000',
+    'lt_development_wo______________',
+    'lt_development_wo_random',
+    'lt_development_wo_api_key',
+    'lt_development_wo_my-api-key',
+    'lt_development_wo_put-the-key-here',
+    'lt_development_wo_replace-me',
+    'lt_development_wo_todo',
+    'lt_development_wo_example',
     'lt_development_wo_exampleExample123',
     'lt_development_wo_replace_with_your_key',
     'lt_development_wo_changemechangeme',
     'lt_development_wo_...',
+    'lt_development_wo_…',
+    'lt_development_wo_****',
+    'lt_development_wo_abc***def',
     'lt_development_wo_<random part>',
     'lt_{environment}_{type}_{random}',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: what a forgotten shell variable looks like
@@ -77,10 +102,26 @@ t.test('random parts that only look a little like a placeholder pass', async t =
     'youR3kEyh9T7vPmW',
     '-_-Zk3q9XbT7vPmW-',
     '0123456789abcdef',
-    'test-9XbT7vPm_1'
+    'test-9XbT7vPm_1',
+    ...MADE_UP
   ]) {
-    t.doesNotThrow(() => parseKey(key('development', 'wo', random)), random)
+    for (const environment of ['development', 'production']) {
+      t.doesNotThrow(() => parseKey(key(environment, 'wo', random)), random)
+    }
   }
+})
+
+t.test('what seems to be made up for a test is told apart', async t => {
+  for (const random of MADE_UP) t.ok(seemsMadeUp(key('production', 'wo', random)), random)
+  for (const random of [RANDOM, '0123456789abcdef', 'laTestZk39XbT7vPmW2'])
+    t.notOk(seemsMadeUp(key('production', 'wo', random)), random)
+  t.ok(seemsMadeUp(''), 'no key at all is no real one')
+})
+
+t.test('a short random part is looked for with the whole key: other texts hold it by chance', async t => {
+  t.equal(secretPart(key('production', 'wo', 'test123')), key('production', 'wo', 'test123'))
+  t.equal(secretPart(key('production', 'wo', 'Zk3q9XbT7vP')), key('production', 'wo', 'Zk3q9XbT7vP'))
+  t.equal(secretPart(key('production', 'wo', 'Zk3q9XbT7vPm')), 'Zk3q9XbT7vPm')
 })
 
 t.test('keys are read from a variable or a file, however they stand there', async t => {
