@@ -68,8 +68,15 @@ export function createReception(options: ReceptionOptions): Reception {
           succeeded(ticket)
           settle(batch.taken())
           return 'settled'
+        case 'too-many':
         case 'refused': {
           succeeded(ticket)
+          if (verdict.kind === 'too-many' && length > 1) {
+            bounds.tooMany(length)
+            // One as it was claimed is claimed anew, in smaller ones.
+            if (!batch.whole) batch.halve(false)
+            return 'put back'
+          }
           const { status } = answer
           const { code, message, errors } = verdict
           if (status === 413 && length > 1) bounds.tooLarge(bytes)
@@ -77,12 +84,6 @@ export function createReception(options: ReceptionOptions): Reception {
           settle({ taken: [], refused: batch.refused({ status, code, message, errors, answer: said }) })
           return 'settled'
         }
-        case 'too-many':
-          // Of a single entry that cannot be said in earnest.
-          if (length === 1) return upstreamFailed(batch, ticket, new HttpError('UPSTREAM_ERROR'))
-          succeeded(ticket)
-          bounds.tooMany(length)
-          return 'put back'
         case 'rate':
           budget.limited(ticket, verdict.retryAfterMs, answer.headers)
           return putBack(toHttpError(verdict, answer, now))

@@ -8,8 +8,8 @@ export type Verdict =
   | { kind: 'delivered' }
   /** Logtrail speaks of the entries themselves: sent again as they are, they would be refused again. */
   | { kind: 'refused'; code: string; message: string; errors: Fault[] }
-  /** More entries in a bulk than the plan allows: halve. */
-  | { kind: 'too-many' }
+  /** More entries in a bulk than the plan allows: halve. Said of a single entry it is a refusal. */
+  | { kind: 'too-many'; code: string; message: string; errors: Fault[] }
   /** The plan's requests a minute are spent. Without `retryAfterMs` Logtrail did not say for how long. */
   | { kind: 'rate'; retryAfterMs?: number }
   /** The month's entries are spent. `untilMs` is a time, in ms since 1970. */
@@ -18,8 +18,11 @@ export type Verdict =
   /** Anything else: nothing is known of the entries. */
   | { kind: 'fault'; status?: number; reason: string }
 
-/** A mistake in Retry-After must not stop the logs for days; asked too early, Logtrail says so again. */
-const MAX_RETRY_AFTER_MS = 3_600_000
+/**
+ * A mistake in Retry-After must not stop the logs for days. Up to a day it is believed as it is: browsers are told it, and in
+ * direct mode nothing is sent until it is over (the budget of the other modes asks once an hour even so).
+ */
+const MAX_RETRY_AFTER_MS = 86_400_000
 
 const QUOTA_CODES = new Set(['QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED', 'MONTHLY_LOG_LIMIT_EXCEEDED'])
 
@@ -31,7 +34,7 @@ export function judge(answer: UpstreamAnswer, now: number): Verdict {
     case 201:
     case 202:
     case 204:
-      return isJson(body) ? { kind: 'delivered' } : fault(status, 'with a body that is no JSON')
+      return isEmpty(body) || isJson(body) ? { kind: 'delivered' } : fault(status, 'with a body that is no JSON')
     case 401:
     case 403:
       return { kind: 'key', status }
@@ -42,11 +45,11 @@ export function judge(answer: UpstreamAnswer, now: number): Verdict {
     }
     case 400:
     case 413:
-    case 422: {
-      const said = readErrorBody(body)
-      if (said === undefined) return fault(status, 'without an error of Logtrail in it')
-      return said.code === 'VALIDATION_BULK_LIMIT_EXCEEDED' ? { kind: 'too-many' } : { kind: 'refused', ...said }
-    }
+    case 422:
+      // A portal's, or that of an nginx that was spoken plain http to. With 413 it is a reverse proxy's limit on the size of
+      // bodies, which is on the way to stay: the batch must become smaller.
+      if (status !== 413 && isPage(body)) return fault(status, 'with a web page')
+      return refusal(body)
     default:
       return fault(status, status >= 300 && status < 400 ? 'a redirect, which is not followed' : 'not expected')
   }
@@ -100,7 +103,8 @@ export function passOn({ status, body }: UpstreamAnswer): {
 } {
   // Logtrail's rate headers speak of the whole site's budget: only its own 429 brings them to a browser. The type is
   // what `judge` found the body to be, whatever Logtrail called it.
-  return { status, headers: body.length === 0 ? {} : { 'content-type': 'application/json; charset=utf-8' }, body }
+  if (isEmpty(body)) return { status, headers: {}, body: body.subarray(0, 0) }
+  return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body }
 }
 
 function limited(
@@ -116,8 +120,27 @@ function fault(status: number, why: string): Verdict {
   return { kind: 'fault', status, reason: `Logtrail answered ${status}, ${why}` }
 }
 
+/** Whatever the body says: an entry that is sent again for want of words would hold up its user's queue for ever. */
+function refusal(body: Buffer): Verdict {
+  const { code = '', message = '', errors = [] } = readErrorBody(body) ?? {}
+  return {
+    kind: code === 'VALIDATION_BULK_LIMIT_EXCEEDED' ? 'too-many' : 'refused',
+    code: code || 'VALIDATION_FAILED',
+    message: message || 'The log service refused it.',
+    errors
+  }
+}
+
+/** HTML, from somebody else on the way. */
+function isPage(body: Buffer): boolean {
+  return body.toString().trimStart().startsWith('<')
+}
+
+function isEmpty(body: Buffer): boolean {
+  return body.length === 0 || body.toString().trim() === ''
+}
+
 function isJson(body: Buffer): boolean {
-  if (body.length === 0) return true
   try {
     JSON.parse(body.toString())
     return isUtf8(body)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createMemoryOutbox } from '../../src/outbox/memory.js'
-import type { Outbox } from '../../src/outbox/outbox.js'
+import type { DeadReason, Outbox } from '../../src/outbox/outbox.js'
 import { rest } from './fake-clock.js'
 import { createRig } from './rig.js'
 import { answer, entry, refused, type Sent, taken, timedOut, unreachable } from './upstream.js'
@@ -387,10 +387,10 @@ t.test('a split that meets a fault goes on where it was', async t => {
 })
 
 t.test('a batch that Logtrail finds too long is halved, and remembered for an hour', async t => {
-  const { clock, upstream, append, start, delivered, states } = createRig()
+  const { clock, upstream, append, start, delivered, states, buried, outcomes } = createRig()
   let most = 20
   upstream.respond = sent =>
-    sent.ids.length > most ? answer(400, { error_code: 'VALIDATION_BULK_LIMIT_EXCEEDED', message: '' }) : taken()
+    sent.ids.length > most ? answer(400, { error_code: 'VALIDATION_BULK_LIMIT_EXCEEDED', message: 'many' }) : taken()
   await start()
   for (let user = 0; user < 10; user++) await append(`u${user}`, 10)
   await clock.advance(5000)
@@ -405,10 +405,66 @@ t.test('a batch that Logtrail finds too long is halved, and remembered for an ho
   for (let user = 0; user < 10; user++) await append(`v${user}`, 5)
   t.equal(upstream.requests.at(-1)!.ids.length, 50)
   most = 0
-  await append('w')
+  const [w] = await append('w')
   await clock.advance(2000)
-  t.strictSame(states, ['upstream'], 'of one entry that is nonsense: a fault')
+  t.strictSame(buried, ['VALIDATION_BULK_LIMIT_EXCEEDED'], 'of one entry it is a refusal: what comes after it must go')
+  t.equal(outcomes.get(w!), 'many')
+  t.strictSame(states, [])
 })
+
+t.test('a batch that was split and is then found too long is halved where it is', async t => {
+  const { clock, upstream, append, start, delivered, buried } = createRig()
+  let most = 50
+  upstream.respond = sent => {
+    if (sent.ids.length > most) return answer(400, { error_code: 'VALIDATION_BULK_LIMIT_EXCEEDED' })
+    const at = sent.ids.indexOf('a-3')
+    if (at === -1) return taken()
+    most = 10
+    return refused([{ log_index: at, field: 'action', message: 'is bad' }])
+  }
+  await start()
+  await append('a', 50)
+  await clock.advance(20_000)
+  t.equal(delivered(), 49)
+  t.equal(buried.length, 1)
+  t.equal(upstream.requests.length, 17, 'the whole, the rest, its halves down to six, and who was named')
+})
+
+for (const [status, body] of [
+  [400, ''],
+  [400, 'Bad Request'],
+  [413, ''],
+  [413, '<html>413 Request Entity Too Large</html>'],
+  [422, '{}']
+] as const) {
+  t.test(`refused by ${status} with "${body}": split until the offender stands alone`, async t => {
+    const reasons: DeadReason[] = []
+    const memory = createMemoryOutbox({ maxEntries: 1000 })
+    const outbox: Outbox = {
+      ...memory,
+      bury: items => {
+        for (const { reason } of items) reasons.push(reason)
+        return memory.bury(items)
+      }
+    }
+    const { clock, upstream, append, start, delivered, outcomes, states } = createRig({ outbox })
+    upstream.respond = sent => (sent.ids.includes('bad-1') ? answer(status, body) : taken())
+    await start()
+    await append('a', 10)
+    await append('bad', 3)
+    await append('c', 10)
+    await clock.advance(30_000)
+    t.equal(delivered(), 22)
+    t.equal(outcomes.size, 23)
+    t.strictSame(reasons, [{ code: 'VALIDATION_FAILED', status, message: 'The log service refused it.', answer: body }])
+    t.strictSame(states, [])
+    const before = upstream.requests.length
+    await append('c', 10, 10)
+    await append('d', 30)
+    await clock.advance(2000)
+    t.equal(upstream.requests.length - before === 1, status !== 413, 'only of a 413 the size is learned')
+  })
+}
 
 t.test('a body that Logtrail finds too large is split, and smaller ones follow', async t => {
   const { clock, upstream, append, start, delivered } = createRig()

@@ -16,7 +16,7 @@ const refused = { error_code: 'VALIDATION_FAILED', message: 'no', request_id: '1
 
 t.test('delivered is 200, 201, 202 or 204 with nothing or JSON, and nothing else', async t => {
   for (const status of [200, 201, 202, 204]) {
-    for (const body of ['', '{}', '[1]', '"ok"', 'null', ' {"a": 1}\n', '{"grüße":"ü"}']) {
+    for (const body of ['', '\n', ' \r\n\t', '{}', '[1]', '"ok"', 'null', ' {"a": 1}\n', '{"grüße":"ü"}']) {
       t.strictSame(verdict(status, body), { kind: 'delivered' }, `${status} ${body}`)
     }
     for (const body of ['<!doctype html>', 'OK', '{"a":', '\x00', Buffer.from('"\xff"', 'latin1'), '\uFEFF{}']) {
@@ -45,7 +45,10 @@ t.test('429: the minute', async t => {
     ['0', 0],
     ['7', 7000],
     ['1.5', 1500],
-    ['999999999', 3_600_000],
+    ['3601', 3_601_000],
+    ['86400', 86_400_000],
+    ['86401', 86_400_000],
+    ['999999999', 86_400_000],
     ['-1', undefined],
     ['soon', undefined],
     ['', undefined],
@@ -53,7 +56,8 @@ t.test('429: the minute', async t => {
     ['Mon, 23 Nov 2026 22:00:30 GMT', 30_000],
     ['Monday, 23-Nov-26 22:00:10 GMT', 10_000],
     ['Mon, 23 Nov 2026 21:59:00 GMT', 0],
-    ['Mon, 23 Nov 2099 22:00:30 GMT', 3_600_000],
+    ['Tue, 24 Nov 2026 22:00:00 GMT', 86_400_000],
+    ['Mon, 23 Nov 2099 22:00:30 GMT', 86_400_000],
     ['Xxx, 99 Xxx 2026 22:00:30 GMT', undefined]
   ]
   for (const [retryAfter, ms] of cases) {
@@ -82,14 +86,39 @@ t.test('429: the month, in both spellings and both forms', async t => {
   t.match(until(Date.UTC(2028, 0, 31)), { untilMs: Date.UTC(2028, 1, 1) })
 })
 
-t.test('400, 413 and 422 speak of the entries, if Logtrail itself speaks', async t => {
+t.test('400, 413 and 422 speak of the entries, whatever the body says', async t => {
+  const own = { kind: 'refused', code: 'VALIDATION_FAILED', message: 'The log service refused it.', errors: [] }
   for (const status of [400, 413, 422]) {
     t.strictSame(verdict(status, refused), { kind: 'refused', code: 'VALIDATION_FAILED', message: 'no', errors: [] })
-    for (const body of ['', '<html>', '{}', '[]', '"no"', 'null', '{"a":1}', '{"error_code":5,"message":{}}']) {
-      t.match(verdict(status, body), { kind: 'fault', status }, body)
-    }
-    t.strictSame(verdict(status, { error_code: 'VALIDATION_BULK_LIMIT_EXCEEDED' }), { kind: 'too-many' })
-    t.strictSame(verdict(status, { error: { code: 'validation_bulk_limit_exceeded' } }), { kind: 'too-many' })
+    const nothing = [
+      '',
+      ' \n',
+      '{}',
+      '[]',
+      '"no"',
+      'null',
+      '{"a":1}',
+      '{"error_code":5,"message":{}}',
+      'Bad <b>Request'
+    ]
+    for (const body of nothing) t.strictSame(verdict(status, body), own, `${status} ${body}`)
+    t.strictSame(verdict(status, { error_code: 'QUITE_NEW' }), { ...own, code: 'QUITE_NEW' })
+    t.strictSame(verdict(status, { message: 'Bad Request' }), { ...own, message: 'Bad Request' })
+    const code = 'VALIDATION_BULK_LIMIT_EXCEEDED'
+    t.strictSame(verdict(status, { error_code: code, message: 'at most 50' }), {
+      kind: 'too-many',
+      code,
+      message: 'at most 50',
+      errors: []
+    })
+    t.match(verdict(status, { error: { code: code.toLowerCase() } }), { kind: 'too-many', code })
+  }
+})
+
+t.test('a page of HTML comes from something in between, but for the limit on sizes of a reverse proxy', async t => {
+  for (const body of ['<html>', '<!doctype html>', ' \r\n<HTML><body>413', '\uFEFF<p>']) {
+    for (const status of [400, 422]) t.match(verdict(status, body), { kind: 'fault', status, reason: /page/ }, body)
+    t.match(verdict(413, body), { kind: 'refused', code: 'VALIDATION_FAILED', errors: [] }, body)
   }
 })
 
@@ -126,7 +155,7 @@ t.test('the faults of entries are read from every form', async t => {
   const many = verdict(400, { ...refused, details: { errors: Array.from({ length: 9000 }, () => one) } })
   t.equal(many.kind === 'refused' && many.errors.length, 5000)
   const said = verdict(400, { message: `\x1b[31mred\r\n\u202Eright\u0000 ${'long'.repeat(500)}` })
-  t.match(said, { code: '', message: /^\[31mred right long/ })
+  t.match(said, { code: 'VALIDATION_FAILED', message: /^\[31mred right long/ })
   t.ok(said.kind === 'refused' && said.message.length <= 300)
 })
 
@@ -154,7 +183,10 @@ t.test('what a browser is told', async t => {
       { statusCode: 429, code: 'QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED', retryAfter: 7 * 86400 + 2 * 3600 }
     ],
     [{ kind: 'quota', untilMs: 0 }, { retryAfter: 1 }],
-    [{ kind: 'too-many' }, { statusCode: 400, code: 'VALIDATION_BULK_LIMIT_EXCEEDED' }],
+    [
+      { kind: 'too-many', code: 'VALIDATION_BULK_LIMIT_EXCEEDED', message: 'inside', errors: [] },
+      { statusCode: 400, code: 'VALIDATION_BULK_LIMIT_EXCEEDED' }
+    ],
     [
       { kind: 'fault', status: 302, reason: 'secret inside' },
       { statusCode: 502, code: 'UPSTREAM_ERROR' }
@@ -201,9 +233,8 @@ t.test('what of a good answer passes', async t => {
     headers: { 'content-type': 'application/json; charset=utf-8' },
     body
   })
-  t.strictSame(passOn({ status: 204, headers, body: Buffer.alloc(0) }), {
-    status: 204,
-    headers: {},
-    body: Buffer.alloc(0)
-  })
+  for (const nothing of ['', ' \r\n']) {
+    const empty = passOn({ status: 204, headers, body: Buffer.from(nothing) })
+    t.strictSame(empty, { status: 204, headers: {}, body: Buffer.alloc(0) }, 'white space is nothing')
+  }
 })
