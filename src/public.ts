@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { RequestLine } from './admin/request-log.js'
+import { createCountedAnswer } from './app/counted-answer.js'
 import { createErrorAnswer } from './app/error-answer.js'
 import { type IngestOptions, registerIngest } from './app/ingest.js'
 import { otherMethods } from './app/other-methods.js'
@@ -29,7 +30,7 @@ import { createRoom } from './guard/room.js'
  *  1. `rewriteUrl`: any spelling but the exact ones becomes one unknown address, and the query ends here
  *  2. is the program overloaded, or stopping (503)?
  *  3. the address is counted, and refused over its limit (429), before anything is read
- *  4. is there such an address (404), such a method (405)?
+ *  4. does it name one host (400), is there such an address (404), such a method (405)?
  *  5. does the request come from an allowed page (403)?
  *  6. whose session is it (401, 503)? The answer carries `X-Session-Tag` from here on
  *  7. the user is counted (429)
@@ -121,17 +122,20 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   const invalid = new WeakSet<object>()
   const drain = createDrain<FastifyReply>()
   const room = createRoom(options.bodyLimit, () => options.onOverload('memory'))
-  // before any plugin: a route that one registers keeps the handler of that moment
-  app.setErrorHandler(createErrorAnswer(options.planLimit))
   guardConnections(app.server, (request, response) => app.routing(request, response), refused)
   app.decorateRequest('visit', null as never)
 
   const limits = await options.createLimits(app, request => request.visit.sender)
+  // before any other plugin: a route that one registers keeps the handler of that moment
+  app.setErrorHandler(createCountedAnswer(limits, createErrorAnswer(options.planLimit)))
 
   const ended = (request: FastifyRequest, reply: FastifyReply): void => {
     const { visit } = request
     room.give(visit.bytes)
-    if (!visit.counted) limits.uncounted?.(visit.sender)
+    if (!visit.counted) {
+      visit.counted = true
+      void limits.uncounted?.(visit.sender, visit.asked)
+    }
     const route = labels.get(request.url) ?? 'other'
     const gone = !reply.raw.writableFinished
     const status = gone ? CLIENT_GONE : reply.statusCode
@@ -168,7 +172,9 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       errorCode: '',
       bytes: 0,
       reading: undefined,
-      counted: false
+      asked: false,
+      counted: false,
+      valid: namesOneHost(raw.rawHeaders) && !invalid.has(raw.socket)
     }
     const place = drain.enter(reply)
     // not Fastify's onResponse, which is silent of a client that went away before its answer
@@ -178,12 +184,12 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     })
     reply.header('x-request-id', request.id)
     for (const [name, value] of answerHeaders) reply.header(name, value)
-    if (!namesOneHost(raw.rawHeaders) || invalid.has(raw.socket)) {
+    if (!request.visit.valid) {
       // Node.js has read on already: what stands behind an invalid request in the same packet must not run either
       invalid.add(raw.socket)
       reply.header('connection', 'close')
-      done(new HttpError('BAD_REQUEST'))
-    } else done()
+    }
+    done()
   })
 
   if (options.allowedOrigins.size > 0) {
@@ -205,6 +211,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     if (standing?.exceeded && !isPreflight(request)) {
       return limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
     }
+    if (!request.visit.valid) return new HttpError('BAD_REQUEST')
     // here and not by the handler of the unknown, which would read the body first, and with Fastify's own parsers
     // (@fastify/cors has a route for OPTIONS of any address, preflight or not)
     if (request.is404 || request.url === NOWHERE) return new HttpError('ROUTE_NOT_FOUND')

@@ -68,7 +68,9 @@ export async function registerIngest(
     const byHeader = verdict === 'authorization'
     const count = (session: Session | null): void => {
       admit(request, reply, session, byHeader)
-      checkLimit(request, reply, limits.request(request.visit.sender))
+      const { visit } = request
+      visit.asked = true
+      checkLimit(request, reply, limits.request(visit.sender))
     }
     try {
       if (

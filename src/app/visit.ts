@@ -12,7 +12,11 @@ export interface Visit {
   /** Bytes that it takes of the room for requests under way. */
   bytes: number
   reading: Reading | undefined
-  /** Its entries were asked for at the limits. */
+  /** It names one host, and nothing before it on its connection was invalid. */
+  valid: boolean
+  /** Its sender's requests were asked for at the limits. */
+  asked: boolean
+  /** Over all replicas it is counted, or about to be. */
   counted: boolean
 }
 

@@ -31,6 +31,11 @@ export interface Standing {
   requests?: Standing
 }
 
+/** A limit that is exceeded, by name. */
+export interface Exceeded extends Standing {
+  code: LimitCode
+}
+
 /** Who a request counts for: set by the composition root on its requests before a limit is asked. */
 export interface Sender {
   addressKey: string
@@ -51,8 +56,12 @@ export interface Limits {
    * @throws HttpError `VALIDATION_BULK_LIMIT_EXCEEDED` for more than a whole window allows: waiting would never help
    */
   entries(sender: Sender, entries: number): Standing | null | Promise<Standing | null>
-  /** A request ended before its entries were asked for. */
-  uncounted?(sender: Sender): void
+  /**
+   * Counts where others count too, too late to refuse by it, a request that ends before its entries were asked for.
+   * @param asked whether `request` was asked for this sender: else the address alone is counted
+   * @returns the limit that it is over, where there is one; undefined where nobody else has to be asked
+   */
+  uncounted?(sender: Sender, asked: boolean): Promise<Exceeded | null> | undefined
 }
 
 export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>

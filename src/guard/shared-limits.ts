@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { type LimitCode, type LimitSettings, type Limits, type Sender, type Standing, standingOf } from './limits.js'
-import { type Counting, createSharedCounts, type Keys, type Maxima } from './shared-counts.js'
+import { type Exceeded, type LimitSettings, type Limits, type Sender, type Standing, standingOf } from './limits.js'
+import { type Answers, type Counting, createSharedCounts, type Keys, type Maxima } from './shared-counts.js'
 
 export interface SharedLimitsOptions {
   redis: Counting
@@ -19,7 +19,7 @@ export interface SharedLimitsOptions {
 }
 
 const PREFIX = 'logtrail-bff:limit'
-/** Senders that are known to be over a shared limit: they are refused before their bodies are read. */
+/** Senders that are known to have used up a shared limit: they are refused before their bodies are read. */
 const MAX_KNOWN = 10_000
 
 /**
@@ -29,7 +29,7 @@ const MAX_KNOWN = 10_000
  */
 export function createSharedLimits(options: SharedLimitsOptions): Limits {
   const { redis, settings, local, digest, onFallback, patience = 200, rest = 1000, now = Date.now } = options
-  /** Until when a sender is over a limit, by the key of that limit. */
+  /** Until when a sender's next request is over a limit, by the key of that limit. */
   const over = new Map<string, number>()
   const count = createSharedCounts({ redis, window: settings.window, patience, rest, onFallback, now })
 
@@ -49,7 +49,7 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
     return standingOf(limit, { current, ttl, exceeded }, now())
   }
 
-  /** Refuses who was over the limit when Redis last said so, for as long as that window lasts. */
+  /** Refuses who had used up the limit when Redis last said so, for as long as that window lasts. */
   function known(sender: Sender, which: 0 | 1): Standing | undefined {
     if (over.size === 0) return undefined
     const key = keysOf(sender)[which]
@@ -65,6 +65,26 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
   function remember(key: string, left: number): void {
     if (over.size >= MAX_KNOWN) over.delete(over.keys().next().value as string)
     over.set(key, now() + left)
+  }
+
+  /** What Redis has counted of a request's address and sender: are they over a limit? */
+  function judge(
+    { userId }: Sender,
+    keys: Keys,
+    [addressMax, requestsMax]: Maxima,
+    [address, addressLeft, requests, requestsLeft]: Answers
+  ): Exceeded | null {
+    // one that has reached its limit is remembered already: its next request is over it, and need not be read for that
+    if (addressMax > 0 && address >= addressMax) remember(keys[0], addressLeft)
+    if (requestsMax > 0 && requests >= requestsMax) remember(keys[1], requestsLeft)
+    if (addressMax > 0 && address > addressMax) {
+      return { ...standing(addressMax, address, addressLeft, true), code: 'RATE_LIMIT_IP_EXCEEDED' }
+    }
+    if (requestsMax > 0 && requests > requestsMax) {
+      const code = userId === undefined ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED'
+      return { ...standing(requestsMax, requests, requestsLeft, true), code }
+    }
+    return null
   }
 
   return {
@@ -83,20 +103,10 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
       const maxima = maximaOf(sender)
       const answer = await count(keys, maxima, entries)
       if (answer === undefined) return own
-      const [address, addressLeft, requests, requestsLeft, total, left, taken] = answer
-      const [addressMax, requestsMax, entriesMax] = maxima
-      const refuse = (code: LimitCode, key: string, max: number, n: number, ms: number): Standing => {
-        remember(key, ms)
-        return { ...standing(max, n, ms, true), code }
-      }
-      const anonymous = sender.userId === undefined
-      if (addressMax > 0 && address > addressMax) {
-        return refuse('RATE_LIMIT_IP_EXCEEDED', keys[0], addressMax, address, addressLeft)
-      }
-      if (requestsMax > 0 && requests > requestsMax) {
-        const code = anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED'
-        return refuse(code, keys[1], requestsMax, requests, requestsLeft)
-      }
+      const exceeded = judge(sender, keys, maxima, answer)
+      if (exceeded !== null) return exceeded
+      const [, , requests, requestsLeft, total, left, taken] = answer
+      const [, requestsMax, entriesMax] = maxima
       if (taken === 0) return standing(entriesMax, total, left, true)
       if (own?.exceeded) return own
       const shared = entriesMax > 0 ? standing(entriesMax, total, left, false) : standing(0, 0, 0, false)
@@ -106,13 +116,12 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
           ? shared
           : null
     },
-    // a request that was refused before its entries were known counts all the same, without anybody waiting for it
-    uncounted(sender) {
+    uncounted(sender, asked) {
       const keys = keysOf(sender)
-      const maxima = maximaOf(sender)
-      void count(keys, maxima, 0)?.then(answer => {
-        if (answer !== undefined && maxima[0] > 0 && answer[0] > maxima[0]) remember(keys[0], answer[1])
-      })
+      const [address, requests] = maximaOf(sender)
+      const maxima: Maxima = [address, asked ? requests : 0, 0]
+      if (address === 0 && maxima[1] === 0) return undefined
+      return count(keys, maxima, 0)?.then(answer => (answer === undefined ? null : judge(sender, keys, maxima, answer)))
     }
   }
 }

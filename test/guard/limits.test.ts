@@ -1,7 +1,14 @@
 import fastify, { type FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
-import { createLocalLimits, type LimitSettings, limitExceeded, type Sender } from '../../src/guard/limits.js'
+import {
+  createLocalLimits,
+  type LimitSettings,
+  limitExceeded,
+  type Sender,
+  standingOf
+} from '../../src/guard/limits.js'
 import { entry, type Program, startProxy } from '../helper/proxy.js'
+import { raw, statuses } from '../helper/raw.js'
 
 const OFF: LimitSettings = {
   window: 60_000,
@@ -112,6 +119,20 @@ t.test('entries are let in again when the window is over', async t => {
   t.match(await limits.entries(user('ada'), 1), { remaining: 0, exceeded: false })
 })
 
+t.test('Reset and Retry-After tell the same moment, whatever the part of a second', async t => {
+  for (let now = 1_700_000_000_000; now < 1_700_000_002_000; now += 37) {
+    for (const ttl of [1, 499, 500, 501, 999, 1000, 1001, 59_999, 60_000]) {
+      const { reset, retryAfter } = standingOf(1, { current: 1, ttl, exceeded: true }, now)
+      const left = reset - Math.floor(now / 1000)
+      const from = `${now % 1000} and ${ttl} ms`
+      if (left !== retryAfter && left !== retryAfter + 1)
+        t.fail(`${from}: Reset in ${left} s, Retry-After ${retryAfter}`)
+      if (reset * 1000 < now + ttl || retryAfter * 1000 < ttl) t.fail(`${from}: too early`)
+    }
+  }
+  t.pass('they share a second, and neither is too early')
+})
+
 t.test('the error of a standing', async t => {
   const standing = { limit: 10, remaining: 0, reset: 1_700_000_061, retryAfter: 42, exceeded: true }
   t.match(limitExceeded('RATE_LIMIT_USER_EXCEEDED', standing), {
@@ -151,6 +172,16 @@ t.test('by address: everything counts, refused requests and unknown addresses to
   t.equal(told.headers.get('access-control-allow-origin'), 'https://app.example')
   t.equal((await proxy.post(undefined, { method: 'OPTIONS', path: '/logtrail/x', headers: page })).status, 429)
   t.equal(proxy.logtrail.entries().length, 1)
+})
+
+t.test('by address: requests without one Host count, and are refused for their number first', async t => {
+  const proxy = await startProxy(t, { env: { RATE_LIMIT_IP_MAX: '3' } })
+  const hosts = ['', 'Host: a\r\nHost: a\r\n', '', '', 'Host: a\r\nHost: b\r\n']
+  const answers = []
+  for (const host of hosts) answers.push(await raw(proxy.url, `GET /logtrail/client.js HTTP/1.1\r\n${host}\r\n`))
+  t.same(answers.flatMap(statuses), [400, 400, 400, 429, 429])
+  t.ok(answers.every(answer => /^connection: close\r$/im.test(answer)))
+  is429(t, await proxy.post(entry()), 'RATE_LIMIT_IP_EXCEEDED', 3)
 })
 
 t.test('by user: requests', async t => {

@@ -62,15 +62,45 @@ t.test('without a session the limit has its own name', async t => {
 
 t.test('a request that ended before its entries were known can take its address over the limit', async t => {
   const { limits, state } = limitsOf()
-  let answered: Promise<Answer> | undefined
-  state.answer = () => {
-    answered = Promise.resolve([101, 900, 1, 900, 0, 900, 1])
-    return answered
-  }
-  limits.uncounted?.(NOBODY)
-  await answered
-  await new Promise(resolve => setImmediate(resolve))
+  state.answer = async () => [101, 900, 0, 0, 0, 0, 1]
+  t.match(await limits.uncounted?.(NOBODY, false), { exceeded: true, limit: 100, code: 'RATE_LIMIT_IP_EXCEEDED' })
   t.match(await limits.address(REQUEST, NOBODY), { exceeded: true, limit: 100 })
+})
+
+t.test('and its user, where it was asked about', async t => {
+  const { limits, state } = limitsOf()
+  state.answer = async () => [1, 900, 11, 900, 0, 0, 1]
+  t.match(await limits.uncounted?.(ADA, true), { exceeded: true, limit: 10, code: 'RATE_LIMIT_USER_EXCEEDED' })
+  t.match(limits.request(ADA), { exceeded: true, limit: 10 })
+  t.equal(await limits.address(REQUEST, ADA), null)
+})
+
+t.test('where its sender was not asked about, its address alone is counted', async t => {
+  const { limits, asked, state } = limitsOf()
+  state.answer = async () => [1, 900, 0, 0, 0, 0, 1]
+  t.equal(await limits.uncounted?.(NOBODY, false), null)
+  t.equal(await limits.uncounted?.(ADA, true), null)
+  t.same(
+    asked.map(({ args }) => args),
+    [
+      [60_000, 100, 0, 0, 0],
+      [60_000, 100, 10, 0, 0]
+    ]
+  )
+  t.equal(limits.uncounted?.({ ...NOBODY, spared: true }, false), undefined, 'and of a spared one nothing')
+  t.equal(asked.length, 2)
+  state.answer = () => Promise.reject(new Error('gone'))
+  t.equal(await limits.uncounted?.(ADA, true), null, 'Redis does not say')
+  t.equal(limits.uncounted?.(ADA, true), undefined, 'and is left alone')
+})
+
+t.test('who has used up a limit is over it with the next request, which need not be asked about', async t => {
+  const { limits, state, asked } = limitsOf()
+  state.answer = async () => [100, 900, 10, 900, 1, 900, 1]
+  t.match(await limits.entries(ADA, 1), { exceeded: false })
+  t.match(limits.request(ADA), { exceeded: true, limit: 10, remaining: 0 })
+  t.match(await limits.address(REQUEST, ADA), { exceeded: true, limit: 100, remaining: 0 })
+  t.equal(asked.length, 1)
 })
 
 t.test('a spared address has no limit, and is not counted', async t => {

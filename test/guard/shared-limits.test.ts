@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { startBalancer } from '../helper/balancer.js'
-import { entry, type Program, sign, startProxy } from '../helper/proxy.js'
+import { type Answer, entry, type Program, sign, startProxy } from '../helper/proxy.js'
 import { startRedis } from '../helper/redis.js'
 
 const redis = await startRedis()
@@ -102,6 +102,49 @@ else {
     t.equal(over.body.error_code, 'RATE_LIMIT_IP_EXCEEDED')
   })
 
+  t.test('what is refused or served before its sender is asked about takes nothing of what may be logged', async t => {
+    const env = { RATE_LIMIT_ANONYMOUS_MAX: '2', ANONYMOUS: 'allow', ALLOWED_ORIGINS: 'https://app.example' }
+    const [program] = await replicas(t, env)
+    const { get, post } = program!
+    const page = { origin: 'https://app.example', 'sec-fetch-site': 'cross-site' }
+    for (let n = 0; n < 3; n++) {
+      t.match((await get('/logtrail/client.js')).status, /200|404/)
+      t.equal((await get('/logtrail/nothing')).status, 404)
+      t.equal((await post(undefined, { method: 'OPTIONS', headers: page })).status, 204)
+      t.equal((await post(entry(), { user: null, headers: { 'sec-fetch-site': 'cross-site' } })).status, 403)
+      t.equal((await post(entry(), { headers: { cookie: 'session=x' } })).status, 401)
+    }
+    const answers = []
+    for (let n = 0; n < 3; n++) answers.push((await post(entry(), { user: null })).status)
+    t.same(answers, [201, 201, 429])
+  })
+
+  t.test("a user's refused requests are one count too", async t => {
+    const programs = await replicas(t, { RATE_LIMIT_MAX: '4' })
+    const answers = []
+    for (let n = 0; n < 8; n++) {
+      const what = n % 2 === 0 ? { body: 'bad', headers: {} } : { body: '{}', headers: { 'content-type': 'text/html' } }
+      answers.push(await programs[n % 3]!.post(what.body, what))
+    }
+    t.same(
+      answers.map(({ status }) => status),
+      [400, 415, 400, 415, 429, 429, 429, 429]
+    )
+    isSpent(t, answers[4]!, 'RATE_LIMIT_USER_EXCEEDED')
+  })
+
+  t.test("an address's refused requests likewise, to the last one", async t => {
+    const programs = await replicas(t, { RATE_LIMIT_IP_MAX: '4' })
+    const answers = []
+    for (let n = 0; n < 8; n++) answers.push(await programs[n % 3]!.get('/logtrail/nothing'))
+    t.same(
+      answers.map(({ status }) => status),
+      [404, 404, 404, 404, 429, 429, 429, 429]
+    )
+    isSpent(t, answers[4]!, 'RATE_LIMIT_IP_EXCEEDED')
+    t.equal((await programs[0]!.post(entry())).body.error_code, 'RATE_LIMIT_IP_EXCEEDED')
+  })
+
   t.test('no user id is ever in Redis', async t => {
     const [program] = await replicas(t, {})
     await program!.post(entry(), { user: 'ada@example.org' })
@@ -130,4 +173,11 @@ else {
     }
     t.match(program!.lines.join(''), /Redis is back/)
   })
+}
+
+function isSpent(t: Test, { body, headers }: Answer, code: string): void {
+  t.match(body, { error_code: code })
+  t.equal(headers.get('x-ratelimit-limit'), '4')
+  t.equal(headers.get('x-ratelimit-remaining'), '0')
+  t.ok(Number(headers.get('retry-after')) >= 1)
 }
