@@ -25,29 +25,39 @@ export interface Gathered {
 }
 
 /**
- * The texts of the named variables: the real environment wins over `.env`, an empty value is none at all, and `X_FILE`
- * stands for `X`.
+ * The texts of the named variables: an empty value is none at all, and `X_FILE` stands for `X`. The real environment wins
+ * over `.env`, in whichever of the two forms each has it.
  */
 export function gather(from: Surroundings, names: readonly Name[]): Gathered {
   const faults: Fault[] = []
   const dotenv = present(readDotenv(from, faults))
   const env = present(from.env)
-  const everything = { ...dotenv, ...env }
-  const gathered: Gathered = { texts: {}, sources: {}, everything, faults }
+  const gathered: Gathered = { texts: {}, sources: {}, everything: { ...dotenv, ...env }, faults }
   for (const name of names) {
-    const path = takesFile(name) ? everything[`${name}_FILE`]?.trim() : undefined
-    const text = everything[name]
+    const source = has(env, name) ? env : dotenv
+    const path = pathOf(source, name)
+    const text = source[name]
     if (path !== undefined && text !== undefined) {
       faults.push({ variable: name, message: `and ${name}_FILE are both set: keep one of them` })
     } else if (path !== undefined) {
-      gatherFile(from, name, path, gathered)
+      gatherFile(from, name, path.trim(), gathered)
     } else if (text !== undefined) {
       // A shared secret is taken to the byte: the app that signs with it has it from the same place.
       gathered.texts[name] = variable(name).form.kind === 'sharedSecret' ? text : text.trim()
-      gathered.sources[name] = env[name] === undefined ? '.env' : 'env'
+      gathered.sources[name] = source === env ? 'env' : '.env'
     }
   }
   return gathered
+}
+
+type Texts = Readonly<Record<string, string>>
+
+function has(source: Texts, name: Name): boolean {
+  return source[name] !== undefined || pathOf(source, name) !== undefined
+}
+
+function pathOf(source: Texts, name: Name): string | undefined {
+  return takesFile(name) ? source[`${name}_FILE`] : undefined
 }
 
 function gatherFile(from: Surroundings, name: Name, path: string, gathered: Gathered): void {

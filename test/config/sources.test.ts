@@ -104,6 +104,25 @@ t.test('a file that is a fault', async t => {
   )
 })
 
+t.test('the real environment wins over .env, whichever form it has a secret in', async t => {
+  const files = (dotenv: string) => ({ '/srv/.env': dotenv, '/run/key': NEXT_KEY })
+  const inEnv = configOf({}, files('LOGTRAIL_API_KEY_FILE=/run/key\n'))
+  t.strictSame(inEnv.LOGTRAIL_API_KEY, [KEY])
+  t.equal(inEnv.sources.LOGTRAIL_API_KEY, 'env')
+  t.notOk('keyFile' in inEnv)
+  const asFile = configOf(
+    { LOGTRAIL_API_KEY: '', LOGTRAIL_API_KEY_FILE: '/run/key' },
+    files(`LOGTRAIL_API_KEY=${KEY}\n`)
+  )
+  t.strictSame(asFile.LOGTRAIL_API_KEY, [NEXT_KEY])
+  t.equal(asFile.keyFile, '/run/key')
+  const both = /^LOGTRAIL_API_KEY and LOGTRAIL_API_KEY_FILE are both set/
+  const twice = `LOGTRAIL_API_KEY=${KEY}\nLOGTRAIL_API_KEY_FILE=/run/key\n`
+  t.match(faultsOf({ LOGTRAIL_API_KEY: undefined }, files(twice)), [both], 'in one source they are a fault')
+  t.match(faultsOf({ LOGTRAIL_API_KEY_FILE: '/run/key' }, files('')), [both])
+  t.strictSame(configOf({}, files(twice)).LOGTRAIL_API_KEY, [KEY], 'not where the environment decides')
+})
+
 t.test('a secret in the place of a path is not repeated', async t => {
   const password = 'Zk8wQ2vL9xT4'
   for (const wrong of [
