@@ -41,11 +41,13 @@ const LONGEST_REMEMBERED = 64
 
 /**
  * @param mask masks patterns in a name; returns it unchanged where there are none
+ * @param maskSpoken the same for a name that a fault says, which also goes back to the browser and into the log
  * @param longest characters of a name that can still be sent at all; what a longer one says makes no difference
  */
 export function createNames(
   redactFields: readonly string[],
   mask: (name: string) => string,
+  maskSpoken: (name: string) => string,
   longest = Number.POSITIVE_INFINITY
 ): Names {
   const secret = redactFields.map(foldName).filter(name => name !== '')
@@ -78,7 +80,7 @@ export function createNames(
   return {
     facts: name => young.get(name) ?? recall(name),
     speak(name) {
-      const masked = mask(name.slice(0, 4 * SPEAKABLE))
+      const masked = maskSpoken(name.slice(0, 4 * SPEAKABLE))
       const short = masked.length > SPEAKABLE ? `${masked.slice(0, SPEAKABLE)}…` : masked
       return short.replace(UNSPEAKABLE, '\ufffd')
     }

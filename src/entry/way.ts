@@ -39,7 +39,10 @@ export interface Way {
 export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   const { environment, limits } = rules
   const mask = createMask(rules.redactPatterns, rules.redactFields, limits.maxLogBytes)
-  const names = createNames(rules.redactFields, name => mask(wellFormed(name)), limits.maxLogBytes)
+  // No answer may hold a key, whatever entries may: of names in faults it is masked without being asked for.
+  const maskSpoken = createMask(['logtrail-key', ...rules.redactPatterns], rules.redactFields)
+  const wellMasked = (by: typeof mask) => (name: string) => by(wellFormed(name))
+  const names = createNames(rules.redactFields, wellMasked(mask), wellMasked(maskSpoken), limits.maxLogBytes)
   const fold = (name: string) => names.facts(name).folded
   const drops = rules.dropFields.length === 0 ? undefined : createDrops(rules.dropFields)
   const dropOf: Record<string, Drop | undefined> = {}

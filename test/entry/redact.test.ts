@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ENTRY, OPEN_ENTRY, reading } from './setup.js'
+import { ENTRY, faultsOf, OPEN_ENTRY, reading } from './setup.js'
 
 t.test('fields are masked by name at any depth, whatever they hold', async t => {
   const { single } = reading()
@@ -18,6 +18,17 @@ t.test('fields are masked by name at any depth, whatever they hold', async t => 
   t.equal(notes.length, 10)
   t.match(notes[0], { deed: 'redacted', field: 'target.password' })
   t.match(notes[6], { field: 'metadata.list.0.cookie' })
+})
+
+t.test('a key in the name of a field is in no fault, also where entries are not masked', async t => {
+  for (const key of ['lt_production_wo_T3stOnlyNeverIssued08', 'lt_development_wo_abc123']) {
+    const { single, sent } = reading({ redactPatterns: [], redactFields: [] })
+    const faults = faultsOf(() => single(`${OPEN_ENTRY},"metadata":{"${key}":{"a-${key}":{"__proto__":1}}}}`))
+    t.match(faults, [/^metadata\.\[REDACTED\]\.a-\[REDACTED\]\.__proto__: must have/])
+    const { notes } = single({ ...ENTRY, [key]: 1 })
+    t.match(notes, [{ deed: 'removed', field: '[REDACTED]' }])
+    t.same(sent({ ...ENTRY, metadata: { [key]: key } }).metadata, { [key]: key }, 'what was asked for is done')
+  }
 })
 
 t.test('patterns are masked in every string, in names, and in card numbers without quotes', async t => {
