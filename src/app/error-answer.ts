@@ -18,7 +18,8 @@ const FASTIFY_ERRORS: Record<string, ErrorCode> = {
  */
 export function createErrorAnswer(
   planLimit: (code: ErrorCode) => number,
-  sample = createSampling()
+  sample = createSampling(),
+  now = Date.now
 ): (error: Error, request: FastifyRequest, reply: FastifyReply) => void {
   return (error, request, reply) => {
     const known = toHttpError(error)
@@ -35,7 +36,9 @@ export function createErrorAnswer(
     if (known.code === 'BODY_TOO_LARGE') readOn(request, reply)
     if (known.retryAfter !== undefined) reply.header('retry-after', known.retryAfter)
     // those of the user's own limit are set already, and would say of Logtrail's refusal that there is more to spend
-    if (known.statusCode === 429) reply.headers(spentHeaders(planLimit(known.code), known.retryAfter!))
+    if (known.statusCode === 429) {
+      reply.headers(spentHeaders(planLimit(known.code), now() + known.retryAfter! * 1000))
+    }
     if (known.headers) reply.headers(known.headers)
     reply
       .code(known.statusCode)
@@ -53,8 +56,9 @@ function readOn(request: FastifyRequest, reply: FastifyReply): void {
   request.raw.resume()
 }
 
-function spentHeaders(limit: number, retryAfter: number): Record<string, number> {
-  return limitHeaders({ limit, remaining: 0, reset: Math.ceil(Date.now() / 1000) + retryAfter })
+/** @param until ms since 1970, by a Retry-After that was rounded up: rounded up again, the 1st would be a second late */
+function spentHeaders(limit: number, until: number): Record<string, number> {
+  return limitHeaders({ limit, remaining: 0, reset: Math.floor(until / 1000) })
 }
 
 function toHttpError(error: Error): HttpError {

@@ -28,6 +28,22 @@ export interface DirectOptions {
 
 const NO_HEADERS: IncomingHttpHeaders = Object.freeze({})
 
+/** A spent month is asked about so often, as the budget of the other modes does: the site's plan may have been raised. */
+const QUOTA_PROBE = 3_600_000
+
+/** Verdicts by which Logtrail has looked at the entries, so that nothing is spent. */
+const DEALT_WITH: ReadonlySet<Verdict['kind']> = new Set(['delivered', 'refused', 'too-many'])
+
+/** A 429 of Logtrail that lasts. Times are ms since 1970. */
+interface Limited {
+  until: number
+  error: (retryAfter: number) => HttpError
+  /** When one request may go to ask; without end where that would only lengthen it. */
+  askAt: number
+  /** The request that asks. */
+  asking?: FastifyRequest
+}
+
 /**
  * One request to Logtrail for each request of a browser, by @fastify/http-proxy, answered with Logtrail's answer.
  *
@@ -36,19 +52,22 @@ const NO_HEADERS: IncomingHttpHeaders = Object.freeze({})
  * connection is the one client that knows Logtrail (`undici` takes any object with `request`): so certificates are
  * verified, redirects end, nothing is retried, and only the allowlist of headers passes either way.
  *
- * While a 429 of Logtrail lasts, requests are answered here: each one sent would only lengthen it.
+ * While a 429 of Logtrail lasts, requests are answered here: each one sent would only lengthen it. Of a spent month one
+ * request an hour asks whether it still is.
  */
 export async function direct(app: FastifyInstance, options: DirectOptions): Promise<void> {
   const { client, entries, positions, onSettled, nothingToSend, now = Date.now } = options
   const base = new URL(options.baseUrl)
   const root = base.pathname.replace(/\/+$/, '')
   const addresses = { logs: `${root}/logs`, bulk: `${root}/logs/bulk` }
-  let limited: { until: number; error: (retryAfter: number) => HttpError } | undefined
+  let limited: Limited | undefined
 
   const settle = (request: FastifyRequest, reply: FastifyReply, answer: UpstreamAnswer): void => {
     const at = now()
     const verdict = judge(answer, at)
     onSettled(request, verdict.kind === 'delivered')
+    // of those that were under way before none says that the month is no longer spent
+    if (limited?.asking === request && DEALT_WITH.has(verdict.kind)) limited = undefined
     // told 503 already, since this program ends: the books alone want to know
     if (reply.sent) return
     if (verdict.kind === 'delivered') {
@@ -64,9 +83,12 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     if (error.statusCode === 429) {
       // of a 429 both are always there
       const { code, message, retryAfter, headers } = error as HttpError & { retryAfter: number; headers: object }
+      const month = verdict.kind === 'quota'
       limited = {
-        until: at + retryAfter * 1000,
-        error: left => new HttpError(code, { message, retryAfter: left, headers })
+        // to the millisecond, since a second that was rounded up before is not rounded up again
+        until: month ? verdict.untilMs : at + retryAfter * 1000,
+        error: left => new HttpError(code, { message, retryAfter: left, headers }),
+        askAt: month ? at + QUOTA_PROBE : Number.POSITIVE_INFINITY
       }
     }
     reply.send(error)
@@ -123,18 +145,15 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
   })
 
   function forward(request: FastifyRequest, reply: FastifyReply): void {
-    if (limited !== undefined) {
-      const left = limited.until - now()
-      if (left > 0) {
-        onSettled(request, false)
-        reply.send(limited.error(Math.ceil(left / 1000)))
-        return
-      }
-      limited = undefined
-    }
     const list = entries(request)
     if (list.length === 0) {
       nothingToSend(request, reply)
+      return
+    }
+    const refusal = stillLimited(request)
+    if (refusal !== undefined) {
+      onSettled(request, false)
+      reply.send(refusal)
       return
     }
     const bulk = isBulk(request)
@@ -142,6 +161,19 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     // the plugin copies the browser's headers before it asks which of them go on: what is not there cannot
     request.raw.headers = NO_HEADERS
     reply.from(bulk ? addresses.bulk : addresses.logs, { ...howToSend, body } as never)
+  }
+
+  function stillLimited(request: FastifyRequest): HttpError | undefined {
+    if (limited === undefined) return undefined
+    const at = now()
+    if (at >= limited.until) {
+      limited = undefined
+      return undefined
+    }
+    if (at < limited.askAt) return limited.error(Math.ceil((limited.until - at) / 1000))
+    limited.askAt = at + QUOTA_PROBE
+    limited.asking = request
+    return undefined
   }
 
   function isBulk(request: FastifyRequest): boolean {
