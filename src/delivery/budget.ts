@@ -160,16 +160,17 @@ export function createBudget({ requestsPerMinute, clock, random = Math.random }:
       // Those sent before we knew are the same refusal, not a further one.
       if (ticket.at >= pausedAt) refusals++
       let ms = retryAfter
+      let jitter = 0
       if (ms === undefined || ms <= 0) {
         ms = backoff(Math.max(0, refusals - 1), BACKOFF_BASE, BACKOFF_MOST, random)
         const reset = count(headers['x-ratelimit-reset'])
         const left = reset === undefined ? 0 : reset * 1000 - clock.wall()
         if (left > 0) ms = Math.min(ms, left)
       } else {
-        // Not all replicas in the same moment, and none too early.
-        ms += random() * Math.min(1000, ms / 10)
+        // Not all replicas in the same moment, and none too early. Browsers are told Logtrail's own number.
+        jitter = random() * Math.min(1000, ms / 10)
       }
-      pause('rate', Math.min(ms, QUOTA_PROBE), ms)
+      pause('rate', Math.min(ms + jitter, QUOTA_PROBE), ms)
     },
 
     spent(until) {

@@ -134,7 +134,9 @@ export function createPooled(options: PooledOptions): Delivery {
 
   function limited(): HttpError {
     const code = budget.reason() === 'quota' ? 'QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED' : 'RATE_LIMIT_PLAN_EXCEEDED'
-    return new HttpError(code, { retryAfter: Math.ceil(budget.overIn() / 1000), headers: sender.fault()?.headers })
+    // Whole milliseconds first: a sum of fractions that is a hair above 30 s is 30 s. Ours may last a little longer.
+    const retryAfter = Math.max(1, Math.ceil(Math.round(budget.overIn()) / 1000))
+    return new HttpError(code, { retryAfter, headers: sender.fault()?.headers })
   }
 
   function enter(user: string, entries: readonly string[], bulk: boolean, waiter: Waiter): void {

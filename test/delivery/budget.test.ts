@@ -113,6 +113,14 @@ t.test('429: pauses for Retry-After, then sends one to see', async t => {
   t.equal(budget.proven(), true)
 })
 
+t.test('429: our own next try comes a little later than Logtrail says, what is told does not', async t => {
+  const clock = createFakeClock()
+  const budget = createBudget({ requestsPerMinute: 120, clock, random: () => 1 })
+  budget.limited(budget.take()!, 30_000, {})
+  t.equal(budget.overIn(), 30_000)
+  t.equal(budget.pausedFor(), 31_000)
+})
+
 t.test('429 without Retry-After: backoff with full jitter, at most until the reset that is told', async t => {
   const clock = createFakeClock()
   const budget = createBudget({ requestsPerMinute: 120, clock, random: () => 1 })

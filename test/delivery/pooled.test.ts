@@ -1,50 +1,7 @@
 import t from 'tap'
-import { createBudget } from '../../src/delivery/budget.js'
-import { createPooled, type PooledOptions } from '../../src/delivery/pooled.js'
-import type { HttpError } from '../../src/errors.js'
-import { createMemoryOutbox } from '../../src/outbox/memory.js'
-import { createFakeClock, rest } from './fake-clock.js'
-import { answer, createUpstream, entry, refused, taken, timedOut, unreachable } from './upstream.js'
-
-async function createPool(overrides: Partial<PooledOptions> & { maxEntries?: number } = {}) {
-  const clock = createFakeClock()
-  const outbox = createMemoryOutbox({ maxEntries: overrides.maxEntries ?? 1000, now: clock.wall })
-  const budget = createBudget({ requestsPerMinute: 6000, clock })
-  const upstream = createUpstream(clock.now)
-  const books = { delivered: 0, rejected: 0 }
-  const pooled = createPooled({
-    outbox,
-    client: upstream,
-    budget,
-    clock,
-    maxBatch: 50,
-    maxBytes: 100_000,
-    maxWait: 5,
-    timeout: 15_000,
-    random: () => 1,
-    onSettled: (delivered, rejected) => {
-      books.delivered += delivered
-      books.rejected += rejected
-    },
-    ...overrides
-  })
-  await pooled.start()
-  const deliver = (user: string, ids: (string | number)[], bulk = ids.length > 1) =>
-    pooled.deliver({ user: `u:${user}`, entries: ids.map(id => entry(id)), bulk })
-  upstream.respond = () => taken({ 'x-ratelimit-limit': '6000', 'x-ratelimit-remaining': '5999' })
-  await deliver('first', ['first'])
-  upstream.requests.length = 0
-  books.delivered = 0
-  return { clock, outbox, budget, upstream, pooled, books, deliver }
-}
-
-/** The error of a promise that must reject, and no later than the clock was turned. */
-async function failure(promise: Promise<unknown>): Promise<HttpError> {
-  return promise.then(
-    () => t.fail('resolved') as never,
-    (error: HttpError) => error
-  )
-}
+import { rest } from './fake-clock.js'
+import { createPool, failure } from './pool.js'
+import { answer, refused, taken, timedOut, unreachable } from './upstream.js'
 
 t.test('many browsers, one request, each answered', async t => {
   const { upstream, deliver, books } = await createPool()
@@ -212,7 +169,7 @@ t.test('a part taken, and then a long 429', async t => {
   await clock.advance(1000)
   t.match(await late, {
     code: 'RATE_LIMIT_PLAN_EXCEEDED',
-    retryAfter: 61,
+    retryAfter: 60,
     headers: { 'x-ratelimit-limit': '120' },
     faults: [{ log_index: 2 }]
   })
@@ -244,11 +201,11 @@ t.test('a 429 longer than they can wait is passed on at once, and answered here 
   t.match(await first, {
     statusCode: 429,
     code: 'RATE_LIMIT_PLAN_EXCEEDED',
-    retryAfter: 61,
+    retryAfter: 60,
     headers: { 'x-ratelimit-limit': '120' }
   })
   await clock.advance(20_000)
-  t.match(await failure(deliver('b', ['b'])), { code: 'RATE_LIMIT_PLAN_EXCEEDED', retryAfter: 41 })
+  t.match(await failure(deliver('b', ['b'])), { code: 'RATE_LIMIT_PLAN_EXCEEDED', retryAfter: 40 })
   t.equal(upstream.requests.length, 1)
   upstream.respond = () => taken()
   await clock.advance(30_000)
@@ -256,6 +213,18 @@ t.test('a 429 longer than they can wait is passed on at once, and answered here 
   await clock.advance(12_000)
   t.strictSame(await waits, { accepted: 1 })
   t.strictSame(books, { delivered: 1, rejected: 2 })
+})
+
+t.test("browsers are told Logtrail's own Retry-After; the jitter is ours alone", async t => {
+  for (const seconds of [2, 30, 59]) {
+    const { clock, upstream, deliver, budget } = await createPool({ timeout: 150 })
+    upstream.respond = () => answer(429, '', { retryAfter: String(seconds) })
+    await clock.advance(0.1)
+    t.match(await failure(deliver('a', ['a'])), { retryAfter: seconds })
+    await clock.advance(seconds * 1000)
+    t.ok(budget.pausedFor() > 150, 'not tried yet')
+    t.match(await failure(deliver('b', ['b'])), { retryAfter: 1 })
+  }
 })
 
 t.test('a short 429 is waited out', async t => {
