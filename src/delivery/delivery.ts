@@ -70,7 +70,7 @@ export interface Delivery {
 
 export interface SenderOptions extends DeliveryOptions {
   outbox: Outbox
-  /** Longest that a batch waits for company when the budget is drained. */
+  /** Requests that are not full are kept apart by so much at most, when the budget is drained. */
   longestWait: number
   /** Longest backoff while the upstream fails; a key that it refuses is tried every so often. */
   longestBackoff: number

@@ -1,7 +1,7 @@
 import type { ClaimBounds, Claimed } from '../outbox/outbox.js'
 import type { Budget } from './budget.js'
 import type { Clock } from './clock.js'
-import { holdFor } from './pace.js'
+import { paceOf } from './pace.js'
 
 /** Entries that wait but could not be claimed (another process has them, the store cannot be read) are asked for again. */
 const ASK_AGAIN = 1000
@@ -9,7 +9,9 @@ const ASK_AGAIN = 1000
 export interface GateOptions {
   clock: Clock
   budget: Pick<Budget, 'fullness' | 'interval' | 'proven'>
+  /** An entry waits so long for company: BATCH_MAX_WAIT. */
   maxWait: number
+  /** Requests are kept apart by so much at most. */
   longestWait: number
   eager: boolean
 }
@@ -29,6 +31,8 @@ export interface Gate {
   soon(): boolean
   /** What a claim yielded. @returns whether to send it; otherwise it goes back and waits for more. */
   claimed(entries: readonly Claimed[]): boolean
+  /** A request leaves, whatever it holds: the next one that is not full keeps its distance. */
+  sent(): void
   /** A batch was settled or returned: users that were passed over may be claimed from. */
   freed(): void
 }
@@ -36,6 +40,7 @@ export interface Gate {
 export function createGate({ clock, budget, maxWait, longestWait, eager }: GateOptions): Gate {
   /** Since when entries wait that could be claimed, as far as we know. */
   let since: number | undefined
+  let lastSent = Number.NEGATIVE_INFINITY
   /** Entries that wait behind claimed ones of their users: found out by claiming. */
   let blocked = 0
   let blockedAt = 0
@@ -65,9 +70,10 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
       }
       since ??= now
       const fullness = budget.proven() ? budget.fullness() : 1
-      const pace = holdFor({ maxWait, interval: budget.interval(), fullness, longest: longestWait })
-      const left = Math.max(0, since + pace - now)
-      const hurry = eager && idle && pace <= maxWait
+      const pace = paceOf({ interval: budget.interval(), fullness, longest: longestWait })
+      const apart = lastSent + pace - now
+      const left = Math.max(0, since + maxWait - now, apart)
+      const hurry = eager && idle && (pace <= maxWait || apart <= 0)
       if (left === 0) owed = free
       must = drain || probe || owed > 0 || (hurry && hurried)
       if (must || free >= full) return 0
@@ -99,6 +105,10 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
       if (thin && !must) return false
       since = undefined
       return true
+    },
+
+    sent() {
+      lastSent = clock.now()
     },
 
     freed() {

@@ -1,22 +1,30 @@
+/** Of what a pace below three quarters of a full budget takes: so the budget gains one request while four or five are sent. */
+const PLATEAU = 1.25
+/** How fast the pace rises as the budget drains: see below. */
+const SLOPE = 4
+
 export interface Pace {
-  /** BATCH_MAX_WAIT, milliseconds: how long a batch that is not full waits while the budget is rich. */
-  maxWait: number
   /** Milliseconds in which the budget gains one request. */
   interval: number
   /** 0 for an empty budget, 1 for a full one. */
   fullness: number
-  /** Longest wait, milliseconds. */
+  /** Longest pace, milliseconds. */
   longest: number
 }
 
 /**
- * How long a batch that is not full waits for company: from `maxWait` with a full budget up to four intervals with an empty
- * one, in a straight line. (A full batch never waits.)
+ * How far two requests are kept apart where the second is not full: nothing with a full budget, then more in a straight
+ * line, up to a little over one interval. A full batch is not kept, and none that comes longer than this after the last.
  *
- * Whatever the load, that settles where a batch waits one interval, with three quarters of the budget left: enough for a
- * burst of full batches, and for retries. Four and not two, because the line must rise fast: on the free plan ten quick
- * requests are enough to make batches wait for 83 ms, in which 600 entries a second fill one.
+ * Whatever the load, that settles where requests leave one interval apart, with three quarters of the budget left: enough
+ * for a burst of full batches, and for retries. The line must rise fast: on the free plan ten quick requests are enough to
+ * keep batches 83 ms apart, in which 600 entries a second fill one.
+ *
+ * It must end above one interval, or a budget that was drained would stay so. Each tenth above it is a tenth of a request
+ * gained with each that is sent, and a tenth of an interval that somebody waits. A quarter leaves a fifth of the plan to
+ * retries and to what is full; an empty budget of the free plan is back where it settles after some three minutes of load
+ * without a pause, and after one minute where there is one.
  */
-export function holdFor({ maxWait, interval, fullness, longest }: Pace): number {
-  return Math.max(maxWait, Math.min(longest, 4 * interval * (1 - fullness)))
+export function paceOf({ interval, fullness, longest }: Pace): number {
+  return Math.min(longest, interval * Math.min(PLATEAU, SLOPE * (1 - fullness)))
 }

@@ -168,6 +168,7 @@ export function createSender(options: SenderOptions): Sender {
   function send(batch: Batch, fresh: boolean): void {
     otherFirst = false
     const ticket = budget.take() as Ticket
+    gate.sent()
     const entries = batch.current
     const body = bodyOf(entries)
     underWay.push(batch)
