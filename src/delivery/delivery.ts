@@ -4,6 +4,7 @@ import type { EntryId, Outbox, Started } from '../outbox/outbox.js'
 import type { Refused } from './batch.js'
 import type { Budget } from './budget.js'
 import type { Clock } from './clock.js'
+import type { Aside } from './resting.js'
 
 /** What keeps entries from leaving: no accepted key, a failing upstream, a 429 of the rate limit, a spent month. */
 export type Degraded = 'key' | 'upstream' | 'rate' | 'quota'
@@ -74,6 +75,8 @@ export interface SenderOptions extends DeliveryOptions {
   longestWait: number
   /** Longest backoff while the upstream fails; a key that it refuses is tried every so often. */
   longestBackoff: number
+  /** When entries are tried again that seem to be what the upstream stumbles over. */
+  aside: Aside
   /** Sends without waiting for `maxWait` while nothing else is happening: somebody waits for the answer. */
   eager: boolean
   /** Whether refused entries become dead letters; otherwise they are forgotten once `settled` was told. */

@@ -10,6 +10,8 @@ import { createSender } from './sender.js'
 /** Requests are looked through for late ones so often, all together: a timer for each would cost more than the rest. */
 const SWEEP = 100
 const LONGEST_WAIT = 5_000
+/** More than queued delivery grants: each entry is put aside for `timeout` at most, and somebody waits for it. */
+const ASIDE_SHARE = 5
 
 export interface PooledOptions extends DeliveryOptions {
   /** Bounded by POOL_MAX_PENDING. */
@@ -53,6 +55,7 @@ export function createPooled(options: PooledOptions): Delivery {
     ...options,
     longestWait: Math.min(LONGEST_WAIT, timeout / 3),
     longestBackoff: timeout / 3,
+    aside: { base: timeout / 10, most: timeout / 10, share: ASIDE_SHARE },
     eager: true,
     keepRefused: false,
     settled,

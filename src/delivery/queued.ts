@@ -9,6 +9,8 @@ const JUMP = 30_000
 const GRACE = 600_000
 const LONGEST_WAIT = 5_000
 const LONGEST_BACKOFF = 30_000
+/** A good entry waits no longer than after a 429, and a bad one is tried once a minute as long as the queue keeps it. */
+const ASIDE = { base: 8000, most: 60_000, share: 20 }
 
 export interface QueuedOptions extends DeliveryOptions {
   outbox: Outbox
@@ -29,6 +31,7 @@ export function createQueued(options: QueuedOptions): Delivery {
     ...options,
     longestWait: LONGEST_WAIT,
     longestBackoff: LONGEST_BACKOFF,
+    aside: ASIDE,
     eager: false,
     keepRefused: true
   })

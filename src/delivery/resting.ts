@@ -9,13 +9,18 @@ const MOST_KEPT = 16
 const MOST_SINGLE = 64
 /** Faults in a row that say: it is the upstream. Also: faults of one batch in a row, while there was nothing else to try. */
 const PATIENCE = 4
-/** An entry that was put aside is tried again after at most so long: no good one waits longer than after a 429. */
-const ASIDE_BASE = 8000
-const ASIDE_MOST = 60_000
-/** All that are put aside may cost one request in so many of the plan's. */
-const ASIDE_SHARE = 20
+
+/** How long entries that were put aside wait to be tried again. */
+export interface Aside {
+  /** Milliseconds, at most, before the first of these tries; twice as many before each further one, up to `most`. */
+  base: number
+  most: number
+  /** All that are put aside may cost one request in so many of the plan's. */
+  share: number
+}
 
 export interface RestingOptions {
+  aside: Aside
   clock: Clock
   random: () => number
   /** Milliseconds in which one request is gained. */
@@ -54,27 +59,27 @@ export interface Resting {
  * Where nothing passes, whole batches go back to be claimed anew, in smaller ones (see health.ts), until one passes: there
  * may be such an entry in every full batch.
  *
- * What is put aside is tried at least once a minute, as long as all of them together take no more than their share of the
- * plan's requests; and when one of them passes, the others may at once: then it was the upstream after all.
+ * What is put aside is tried at least every `aside.most`, as long as all of them together take no more than their share of
+ * the plan's requests; and when one of them passes, the others may at once: then it was the upstream after all.
  */
-export function createResting({ clock, random, interval }: RestingOptions): Resting {
+export function createResting({ aside, clock, random, interval }: RestingOptions): Resting {
   const batches = new Set<Batch>()
   let others = 0
   let asideFrom = 0
 
   function putAside(batch: Batch): void {
-    batch.due = clock.now() + backoff(batch.aside++, ASIDE_BASE, ASIDE_MOST, random)
+    batch.due = clock.now() + backoff(batch.aside++, aside.base, aside.most, random)
     batches.add(batch)
   }
 
   /** Suspects stay so, in parts. */
-  function part(batch: Batch, aside: boolean): void {
+  function part(batch: Batch, away: boolean): void {
     if (batch.current.length > 1) {
       for (const each of batch.parts()) rest(each, batch.suspect)
       return
     }
     const alone = batch.detach()
-    if (aside) putAside(alone)
+    if (away) putAside(alone)
     else rest(alone, batch.suspect)
     if (!batch.done) rest(batch, false)
   }
@@ -108,7 +113,7 @@ export function createResting({ clock, random, interval }: RestingOptions): Rest
 
     remove(batch) {
       batches.delete(batch)
-      if (batch.aside > 0) asideFrom = clock.now() + ASIDE_SHARE * interval()
+      if (batch.aside > 0) asideFrom = clock.now() + aside.share * interval()
     },
 
     next() {

@@ -29,7 +29,7 @@ export function createSender(options: SenderOptions): Sender {
   const health = createHealth(clock, random, options.longestBackoff)
   const bounds = createBounds({ entries: options.maxBatch, bytes: options.maxBytes }, clock)
   const gate = createGate(options)
-  const resting = createResting({ clock, random, interval: budget.interval })
+  const resting = createResting({ aside: options.aside, clock, random, interval: budget.interval })
   const settlement = createSettlement({ ...options, onFault, freed: () => freed() })
   const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
   /** A few, and no Set: its tables would keep their entries, see outbox/passing-map.ts. */

@@ -33,6 +33,7 @@ export function createRig({ requestsPerMinute = 120, cold = false, ...overrides 
     maxWait: 1000,
     longestWait: 5000,
     longestBackoff: 30_000,
+    aside: { base: 8000, most: 60_000, share: 20 },
     eager: false,
     keepRefused: true,
     random: () => 1,
