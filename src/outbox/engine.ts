@@ -1,4 +1,5 @@
 import { HttpError } from '../errors.js'
+import type { Mark } from './mark.js'
 import { type Level, type Opened, openLevel, probe } from './opening.js'
 import { matches } from './records.js'
 
@@ -62,6 +63,7 @@ const RETRY_AFTER = 5
 export class Engine {
   #options: EngineOptions
   #db: Level | undefined
+  #mark: Mark | undefined
   #fault: string | undefined
   #pending: Change[] = []
   #writing = false
@@ -86,9 +88,10 @@ export class Engine {
     return this.#fault
   }
 
-  async open(scan: (db: Level) => Promise<void>): Promise<Omit<Opened, 'db'>> {
-    const { db, ...found } = await openLevel(this.#options.path, scan, this.#options.now())
+  async open(scan: (db: Level) => Promise<void>): Promise<Omit<Opened, 'db' | 'mark'>> {
+    const { db, mark, ...found } = await openLevel(this.#options.path, scan, this.#options.now())
     this.#db = db
+    this.#mark = mark
     return found
   }
 
@@ -129,9 +132,15 @@ export class Engine {
     clearTimeout(this.#timer)
     await this.#reopening
     if (this.#scheduled || this.#writing) await new Promise<void>(resolve => this.#idle.push(resolve))
-    const db = this.#db
+    await this.#closeStore()
+  }
+
+  async #closeStore(): Promise<void> {
+    const [db, mark] = [this.#db, this.#mark]
     this.#db = undefined
+    this.#mark = undefined
     await db?.close()
+    await mark?.close()
   }
 
   async #write(): Promise<void> {
@@ -151,7 +160,9 @@ export class Engine {
           change.write(batch)
           sync ||= change.durable
         }
+        if (sync) this.#mark?.put(batch)
         await batch.write({ sync })
+        if (sync) await this.#mark?.reached()
         for (const change of group) change.done()
       } catch (error) {
         this.#fail(error as Error)
@@ -189,10 +200,8 @@ export class Engine {
 
   async #reopen(): Promise<void> {
     await probe(this.#options.path, ROOM_TO_OPEN)
-    const old = this.#db
-    this.#db = undefined
-    await old?.close()
-    const { db, ...found } = await openLevel(this.#options.path, async () => {}, this.#options.now())
+    await this.#closeStore()
+    const { db, mark, ...found } = await openLevel(this.#options.path, async () => {}, this.#options.now())
     if (found.damage !== undefined) this.#options.report({ kind: 'damaged', message: found.damage, ...found })
     try {
       while (this.#owed.length > 0) {
@@ -204,6 +213,7 @@ export class Engine {
       }
     } finally {
       this.#db = db
+      this.#mark = mark
     }
     this.#fault = undefined
     this.#options.report({ kind: 'writable', message: 'the queue can be written again' })

@@ -1,19 +1,36 @@
-import { copyFile, link, lstat, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import {
+  copyFile,
+  link,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat
+} from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
+import { strangeBytes } from './log-check.js'
+import { Mark } from './mark.js'
 import { OutboxLockedError } from './outbox.js'
 
 export type Level = ClassicLevel<Buffer, string>
 
 export interface Opened {
   db: Level
-  /** What was damaged, in words, and the folder that keeps what could not be read. */
+  mark: Mark
+  /** What was damaged, in words, and the folder that keeps what could not be read, where anything was left of it. */
   damage?: string
   setAside?: string
 }
 
 /** Files that hold entries or say where they are. LOG is LevelDB's diary, LOCK its lock. */
 const DATA = /^(\d+\.(ldb|sst|log)|MANIFEST-\d+|CURRENT)$/
+const LOGS = /^\d+\.log$/
 
 /** Folders of a start that is under way. */
 const BEFORE = 'before-open-'
@@ -34,10 +51,14 @@ export async function openLevel(path: string, scan: (db: Level) => Promise<void>
   const store = join(path, 'store')
   // Links to the files as they are before LevelDB touches them.
   const before = await mkdtemp(join(path, BEFORE))
-  const keep = async (db: Level, damage: string): Promise<Opened> => {
+  const keep = async (db: Level, damage: string, known?: Mark): Promise<Opened> => {
+    const mark = known ?? (await Mark.read(store, db))
+    // A log that was deleted leaves nothing to set aside.
     const setAside = join(path, `damaged-${new Date(now).toISOString().replace(/[:.]/g, '-')}`)
-    await rename(before, setAside)
-    return { db, damage, setAside }
+    const left = (await readdir(before)).length > 0
+    await (left ? rename(before, setAside) : rmdir(before))
+    await mark.accept()
+    return { db, mark, damage, ...(left && { setAside }) }
   }
 
   if (!(await isFolderOrNothing(store))) {
@@ -45,14 +66,22 @@ export async function openLevel(path: string, scan: (db: Level) => Promise<void>
     return keep(await tryOpen(store, scan), `${store} was not a folder: the queue begins empty`)
   }
 
-  await linkFiles(store, before, /^\d+\.log$/)
+  await linkFiles(store, before, LOGS)
   let reason: string
   try {
     const db = await tryOpen(store, scan)
-    const dropped = (await droppedBytes(store, 'LOG')) + (await adopt(path, before, store))
-    if (dropped > 0) return await keep(db, `about ${dropped} bytes of the queue's log could not be read`)
+    const mark = await Mark.read(store, db)
+    const lost: string[] = []
+    if (mark.missing > 0) lost.push(`the last ${mark.missing} writes that it acknowledged are missing`)
+    const bytes = (await passedOver(before, store, 'LOG')) + (await adopt(path, before, store, mark.missing > 0))
+    if (bytes > 0) lost.push(`about ${bytes} bytes of the queue's log could not be read`)
+    if (lost.length > 0) {
+      const damage = `the queue was damaged: ${lost.join(', and ')}. What could be read is in use; the log is set aside as it was, if there is one`
+      return await keep(db, damage, mark)
+    }
     await rm(before, { recursive: true })
-    return { db }
+    await mark.accept()
+    return { db, mark }
   } catch (error) {
     const cause = rootOf(error)
     reason = cause.message
@@ -173,17 +202,18 @@ async function linkFiles(from: string, to: string, names: RegExp): Promise<void>
 }
 
 /**
- * With the store open and so its lock held: links of earlier starts that were interrupted. They matter only if LevelDB
- * passed over something then, and are kept with ours in that case. Returns how many bytes.
+ * With the store open and so its lock held: links of earlier starts that were interrupted. They matter only if something
+ * was passed over then or is missing now, and are kept with ours in that case. Returns how many bytes were passed over.
  */
-async function adopt(path: string, before: string, store: string): Promise<number> {
-  const earlier = (await readdir(path)).filter(name => name.startsWith(BEFORE) && name !== basename(before))
-  const dropped = earlier.length > 0 ? await droppedBytes(store, 'LOG.old') : 0
-  for (const name of earlier) {
-    if (dropped > 0) await rename(join(path, name), join(before, name))
+async function adopt(path: string, before: string, store: string, missing: boolean): Promise<number> {
+  let bytes = 0
+  for (const name of (await readdir(path)).filter(name => name.startsWith(BEFORE) && name !== basename(before))) {
+    const passed = await passedOver(join(path, name), store, 'LOG.old')
+    bytes = Math.max(bytes, passed)
+    if (passed > 0 || missing) await rename(join(path, name), join(before, name))
     else await rm(join(path, name), { recursive: true })
   }
-  return dropped
+  return bytes
 }
 
 /** After a repair: what is still in the store as it was need not be kept twice, nor what LevelDB itself put aside. */
@@ -196,10 +226,15 @@ async function dropSame(store: string, before: string): Promise<void> {
   await rm(join(store, 'lost'), { recursive: true, force: true })
 }
 
-/** LevelDB passes over damaged parts of its log and tells its diary alone. A tail that a crash tore off is not damage. */
-async function droppedBytes(store: string, diary: string): Promise<number> {
+/**
+ * LevelDB passes over damaged parts of its log: it tells its diary of some, and `strangeBytes` finds the others in the logs
+ * that were linked. A tail that a crash tore off is not damage.
+ */
+async function passedOver(links: string, store: string, diary: string): Promise<number> {
   const lines = await readFile(join(store, diary), 'latin1').catch(() => '')
   let bytes = 0
   for (const [, dropped] of lines.matchAll(/dropping (\d+) bytes/g)) bytes += Number(dropped)
+  for (const log of (await readdir(links)).filter(name => LOGS.test(name)))
+    bytes += await strangeBytes(join(links, log))
   return bytes
 }

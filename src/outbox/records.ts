@@ -7,6 +7,7 @@ import type { DeadReason } from './outbox.js'
  *
  *   waiting  'w' sequence:6 queue:8 receivedAt:6 size:4 crc:4    <length of user>:<user><body>
  *   dead     'd' sequence:6 size:4 crc:4                         JSON of DeadRecord
+ *   mark     'm'                                                 the number of the last durable batch: see mark.ts
  *
  * The checksum is CRC-32 of the value: LevelDB checks its log as it reads it, but not its tables.
  */

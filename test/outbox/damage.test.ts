@@ -190,10 +190,11 @@ for (const { how, inflict, left, says } of damages) {
   })
 }
 
-t.test('a log that a crash cut off is no damage', async t => {
-  const { path, named } = filled(t)
+t.test('a log that a crash cut off is no damage where nothing says that its end was acknowledged', async t => {
+  const { path, store, named } = filled(t)
   const log = named(/log$/)
   truncateSync(log, statSync(log).size - 100)
+  rmSync(join(store, 'acknowledged'))
   const outbox = createDiskOutbox({ path, maxBytes: 1e9 })
   const { inherited, damage } = await outbox.start()
   t.equal(damage, undefined)
@@ -218,19 +219,19 @@ t.test('files of others in the folder are left alone', async t => {
 t.test('what an interrupted start had linked is tidied up, or kept if something was passed over then', async t => {
   const { path, store, named } = filled(t)
   mkdirSync(join(path, 'before-open-dead'))
-  writeFileSync(join(path, 'before-open-dead', '000001.log'), 'a log of then')
+  cpSync(named(/log$/), join(path, 'before-open-dead', '000001.log'))
   const first = createDiskOutbox({ path, maxBytes: 1e9 })
   t.match(await first.start(), { damage: undefined })
   await first.stop()
   t.notOk(readdirSync(path).includes('before-open-dead'))
 
   mkdirSync(join(path, 'before-open-dead'))
-  writeFileSync(join(path, 'before-open-dead', '000001.log'), 'a log of then')
+  writeFileSync(join(path, 'before-open-dead', '000001.log'), 'cut')
   writeFileSync(join(store, 'LOG'), 'x (ignoring error) 000001.log: dropping 13 bytes; Corruption: checksum mismatch\n')
   const second = createDiskOutbox({ path, maxBytes: 1e9 })
   const { damage, setAside } = await second.start()
   t.match(damage, /13 bytes/)
-  t.equal(readFileSync(join(setAside as string, 'before-open-dead', '000001.log'), 'utf8'), 'a log of then')
+  t.equal(readFileSync(join(setAside as string, 'before-open-dead', '000001.log'), 'utf8'), 'cut')
   await second.stop()
   t.ok(named(/CURRENT/))
 })
