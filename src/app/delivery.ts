@@ -131,10 +131,7 @@ export function deliverBy(
     },
     positions: ({ visit }) => visit.reading!.positions,
     status: queued ? 202 : 201,
-    onReceipt({ visit }, receipt) {
-      const { filtered } = visit.reading!
-      return filtered === 0 ? receipt : { ...receipt, accepted: receipt.accepted + filtered }
-    }
+    leftOut: ({ visit }) => visit.reading!.filtered
   })
 }
 

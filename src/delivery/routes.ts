@@ -22,22 +22,24 @@ export interface RouteOptions {
   positions: (request: FastifyRequest) => readonly number[] | undefined
   /** What a request is answered whose entries are taken: 201 pooled, 202 queued. */
   status: 201 | 202
-  /** Makes the receipt the browser's own, whose entries may have been more than were delivered. */
-  onReceipt: (request: FastifyRequest, receipt: Receipt) => Receipt
+  /** How many entries of the request were left out: they count as taken. */
+  leftOut: (request: FastifyRequest) => number
 }
 
 /** The two ingestion routes of pooled and queued delivery, answered with a receipt. */
 export function deliveryRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { delivery, read, toDeliver, positions, status, onReceipt } = options
+  const { delivery, read, toDeliver, positions, status, leftOut } = options
   const deliver = (request: FastifyRequest): Promise<Receipt> => {
-    const at = positions(request)
     const delivered = delivery.deliver(toDeliver(request))
-    return at === undefined ? delivered : inBrowsersWords(delivered, at)
+    const more = leftOut(request)
+    const all = more === 0 ? delivered : withLeftOut(delivered, more)
+    const at = positions(request)
+    return at === undefined ? all : inBrowsersWords(all, at)
   }
   // No async function on the way: each costs a kilobyte, and most requests wait for nothing but their delivery.
   const taken = (request: FastifyRequest, reply: FastifyReply): void => {
     deliver(request).then(
-      receipt => answer(reply, status, onReceipt(request, receipt)),
+      receipt => answer(reply, status, receipt),
       error => fail(reply, error)
     )
   }
@@ -60,6 +62,20 @@ function answer(reply: FastifyReply, status: number, receipt: Receipt): void {
   const body = receipt.rejected === undefined ? `{"accepted":${receipt.accepted}}` : JSON.stringify(receipt)
   // A string spares Fastify the search for a serialiser.
   reply.code(status).header('content-type', 'application/json; charset=utf-8').send(body)
+}
+
+/** Where Logtrail refuses all that was delivered, something of the request is taken even so. */
+async function withLeftOut(delivered: Promise<Receipt>, more: number): Promise<Receipt> {
+  try {
+    const receipt = await delivered
+    return { ...receipt, accepted: receipt.accepted + more }
+  } catch (error) {
+    // other errors name those of which nothing is known
+    if (error instanceof HttpError && error.statusCode === 400 && error.faults) {
+      return { accepted: more, rejected: [...error.faults] }
+    }
+    throw error
+  }
 }
 
 async function inBrowsersWords(delivered: Promise<Receipt>, at: readonly number[]): Promise<Receipt> {

@@ -16,6 +16,7 @@ t.test('faults are told by the indexes that the browser counts', async t => {
 
 t.test('errors of a delivery whose entries were not all of the request', async t => {
   let failure: Error = new Error()
+  let answer: unknown
   const app = fastify({ logger: false })
   t.teardown(() => app.close())
   const caught: unknown[] = []
@@ -30,16 +31,19 @@ t.test('errors of a delivery whose entries were not all of the request', async t
     toDeliver: () => ({ user: 'u:ada', entries: ['{}'], bulk: true }),
     positions: () => [3],
     status: 201,
-    onReceipt: (_request, receipt) => receipt
+    leftOut: () => 3
   })
   const of = async (error: Error) => {
     failure = error
-    await app.inject({ method: 'POST', url: '/logs/bulk' })
+    answer = await app.inject({ method: 'POST', url: '/logs/bulk' })
     return caught.at(-1)
   }
-  t.match(await of(new HttpError('VALIDATION_FAILED', { faults: [fault(0)] })), { faults: [{ log_index: 3 }] })
+  t.match(await of(new HttpError('UPSTREAM_TIMEOUT', { faults: [fault(0)] })), { faults: [{ log_index: 3 }] })
   const plain = new HttpError('UPSTREAM_TIMEOUT')
   t.equal(await of(plain), plain, 'as it is where it names none')
   const own = new TypeError('broken')
   t.equal(await of(own), own, 'nor is one of our own touched')
+  await of(new HttpError('VALIDATION_FAILED', { faults: [fault(0)] }))
+  t.equal(caught.length, 3, 'refused is the rest alone: what was left out is taken')
+  t.match(answer, { statusCode: 201, body: JSON.stringify({ accepted: 3, rejected: [fault(3)] }) })
 })
