@@ -71,6 +71,32 @@ t.test('as JSON', async t => {
   t.equal(configJson(configOf({})).SESSION_SECRET!.value, '', 'a secret that is not set is not masked')
 })
 
+t.test('of addresses the query is masked: what lets in may stand there', async t => {
+  const addresses: [given: string, shown: string][] = [
+    [`https://app.example.com/me?k=${PASSWORD}`, 'https://app.example.com/me?k=****'],
+    [`https://app.example.com/me?v=1&k=${PASSWORD}==&${PASSWORD}`, 'https://app.example.com/me?v=****&k=****&****'],
+    [`https://app.example.com/me?${PASSWORD}?${PASSWORD}`, 'https://app.example.com/me?****'],
+    ['https://app.example.com/me', 'https://app.example.com/me']
+  ]
+  for (const [given, shown] of addresses) {
+    for (const name of ['SESSION_AUTH_URL', 'SESSION_JWKS_URL'] as const) {
+      const mode = name === 'SESSION_AUTH_URL' ? 'forward-auth' : 'jwt'
+      const also = { SESSION_JWT_SECRET: undefined, SESSION_JWT_ISSUER: 'i', SESSION_JWT_AUDIENCE: 'a' }
+      const config = configOf({ ...also, SESSION_MODE: mode, [name]: given })
+      t.equal(config[name], given, 'in use it is whole')
+      t.match(printConfig(config), `\n${name}=${shown}  # env\n`)
+      t.equal(configJson(config)[name]!.value, shown)
+      t.notOk(config.warnings.join().includes(PASSWORD))
+      for (const wrong of [given.replace('https', 'http'), given.replace('//', `//u:${PASSWORD}@`), `${given}#x`]) {
+        const said = faultsOf({ ...also, SESSION_MODE: mode, [name]: wrong }).join()
+        t.match(said, new RegExp(`^${name} must`))
+        t.notOk(said.includes(PASSWORD))
+      }
+    }
+  }
+  t.match(printConfig(configOf()), '\nLOGTRAIL_URL=https://api.logtrail.net/api/v1/workspace  # default\n')
+})
+
 t.test('no secret in anything that is shown', async t => {
   const config = configOf(SECRETS)
   const hidden = [KEY, NEXT_KEY, KEY.slice(14), SHARED_SECRET, PASSWORD, SHARED_SECRET.slice(4, 16), KEY.slice(-8)]
