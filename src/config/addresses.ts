@@ -10,12 +10,17 @@ export function readListen(input: string, report: Report): string | undefined {
 
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i
 
-/** A host of outgoing addresses, in the form `URL.hostname` has. */
+/**
+ * A host of outgoing addresses, in the form `URL.hostname` has, or one port of it (`app:3000`). A port is always written out,
+ * also where it is the usual one, which a URL leaves out.
+ */
 export function readHost(input: string, report: Report): string | undefined {
-  const host = isIP(input) === 6 ? `[${input}]` : input
-  const parsed = /^\[[\da-f:.]+\]$/i.test(host) || HOST_NAME.test(host) ? parse(`http://${host}/`) : undefined
-  if (parsed) return parsed.hostname
-  report('must be a host name or an IP address, without scheme, port or path')
+  const [, name = input, port] = (isIP(input) === 0 && /^(.+):(\d{1,5})$/.exec(input)) || []
+  const host = isIP(name) === 6 ? `[${name}]` : name
+  const whole = port === undefined ? host : `${host}:${port}`
+  const parsed = /^\[[\da-f:.]+\]$/i.test(host) || HOST_NAME.test(host) ? parse(`http://${whole}/`) : undefined
+  if (parsed && Number(port) !== 0) return port === undefined ? parsed.hostname : `${parsed.hostname}:${Number(port)}`
+  report('must be a host name or an IP address, if need be with a port (`app:3000`), without scheme or path')
   return undefined
 }
 

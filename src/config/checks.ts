@@ -50,8 +50,10 @@ function checkHttp({ values, fault }: Findings): void {
   for (const name of ['LOGTRAIL_URL', 'SESSION_JWKS_URL', 'SESSION_AUTH_URL'] as const) {
     const address = values[name]
     if (!address) continue
-    const { protocol, hostname } = new URL(address)
-    if (protocol === 'https:' || isLoopback(hostname) || allowed.includes(hostname)) continue
+    const { protocol, hostname, port } = new URL(address)
+    if (protocol === 'https:' || isLoopback(hostname)) continue
+    // A name with a port allows no other port of that host.
+    if (allowed.includes(hostname) || allowed.includes(`${hostname}:${port || '80'}`)) continue
     fault(name, `must be an https address, or ALLOW_HTTP_HOSTS must name its host (\`${hostname}\`)`)
   }
 }

@@ -210,7 +210,11 @@ t.test('plain http, to named hosts alone', async t => {
   )
   t.ok(configOf({ ...env, ALLOW_HTTP_HOSTS: 'app,Logtrail-Stand-In' }))
   t.ok(configOf({ LOGTRAIL_URL: 'http://[fd00:0::7]/', ALLOW_HTTP_HOSTS: 'fd00::7' }))
-  refused(t, { ...env, ALLOW_HTTP_HOSTS: 'logtrail-stand-in:4000' }, /^ALLOW_HTTP_HOSTS must be a host name/)
+  t.ok(configOf({ ...env, ALLOW_HTTP_HOSTS: 'logtrail-stand-in:4000' }), 'also by its port')
+  t.ok(configOf({ LOGTRAIL_URL: 'http://stand-in/api', ALLOW_HTTP_HOSTS: 'stand-in:80' }))
+  t.ok(configOf({ LOGTRAIL_URL: 'http://[fd00::7]:81/', ALLOW_HTTP_HOSTS: '[fd00::7]:81' }))
+  refused(t, { ...env, ALLOW_HTTP_HOSTS: 'logtrail-stand-in:4001' }, /^LOGTRAIL_URL must be an https address/)
+  refused(t, { LOGTRAIL_URL: 'http://stand-in/', ALLOW_HTTP_HOSTS: 'stand-in:8080' }, /^LOGTRAIL_URL must be an https/)
 })
 
 t.test('two listeners on one port', async t => {

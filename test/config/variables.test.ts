@@ -149,9 +149,25 @@ const CASES: Record<Name, Cases> = {
   ALLOW_HTTP_HOSTS: {
     right: [
       ['app, 10.0.0.7,App.Example.com', ['app', '10.0.0.7', 'app.example.com']],
-      ['fd00::7,[FD00::8]', ['[fd00::7]', '[fd00::8]']]
+      ['fd00::7,[FD00::8]', ['[fd00::7]', '[fd00::8]']],
+      ['App:3000,10.0.0.7:080,[FD00::8]:81', ['app:3000', '10.0.0.7:80', '[fd00::8]:81']]
     ],
-    wrong: rejected(/must be a host name or an IP address/, 'http://app', 'app:3000', 'app/x', '*', '[zz]')
+    wrong: rejected(
+      /must be a host name or an IP address/,
+      ...[
+        'http://app',
+        'app/x',
+        '*',
+        '[zz]',
+        'app:',
+        'app:00',
+        'app:65536',
+        'app:http',
+        ':80',
+        'app:1:2',
+        'http://app:80'
+      ]
+    )
   },
   LOGTRAIL_ENVIRONMENT: {
     right: [['staging', 'staging']],
@@ -350,8 +366,11 @@ const CASES: Record<Name, Cases> = {
     wrong: rejected(DURATION, '8', '8000', '11m', '1d', '1 hour')
   },
   RATE_LIMIT_WINDOW: {
-    right: [['1h', 3_600_000]],
-    wrong: rejected(DURATION, '60', '0', '500ms', '2d')
+    right: [
+      ['1h', 3_600_000],
+      ['100ms', 100]
+    ],
+    wrong: rejected(DURATION, '60', '0', '99ms', '2d')
   },
   RATE_LIMIT_IP_MAX: counts,
   RATE_LIMIT_MAX: counts,
@@ -369,7 +388,13 @@ const CASES: Record<Name, Cases> = {
     wrong: []
   },
   QUEUE_MAX_BYTES: { right: [['2gb', 2 * 1024 ** 3]], wrong: rejected(SIZE, '1000', 'all', '2000gb') },
-  QUEUE_MAX_AGE: { right: [['7 days', 604_800_000]], wrong: rejected(DURATION, '7', '999ms', '1w') },
+  QUEUE_MAX_AGE: {
+    right: [
+      ['7 days', 604_800_000],
+      ['100ms', 100]
+    ],
+    wrong: rejected(DURATION, '7', '99ms', '1w')
+  },
   BATCH_MAX_WAIT: {
     right: [
       ['0', 0],

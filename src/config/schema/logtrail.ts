@@ -19,7 +19,7 @@ export const logtrail = {
   ALLOW_HTTP_HOSTS: always(
     list(plain('host')),
     '',
-    'Hosts to which plain http is allowed, for all outgoing addresses (an app or a stand-in in another container). Loopback is always allowed.'
+    'Hosts to which plain http is allowed, for all outgoing addresses (an app or a stand-in in another container); with a port (`app:3000`), to that one alone. Loopback is always allowed.'
   ),
   LOGTRAIL_ENVIRONMENT: always(
     choice('development', 'staging', 'production'),
@@ -86,7 +86,7 @@ export const delivery = {
     'Room for waiting entries and dead letters. When it is full new entries get a 503; none of the old is dropped.',
     { when: ['DELIVERY', 'queued'] }
   ),
-  QUEUE_MAX_AGE: always(duration('1s', '3650d'), '35d', 'Entries that waited longer become dead letters.', {
+  QUEUE_MAX_AGE: always(duration('100ms', '3650d'), '35d', 'Entries that waited longer become dead letters.', {
     when: ['DELIVERY', 'queued']
   }),
   BATCH_MAX_WAIT: always(

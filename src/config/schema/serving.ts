@@ -39,7 +39,7 @@ export const serving = {
 
 /** How much anyone may send. */
 export const limits = {
-  RATE_LIMIT_WINDOW: always(duration('1s', '1d'), '1m', 'The window of all limits below.'),
+  RATE_LIMIT_WINDOW: always(duration('100ms', '1d'), '1m', 'The window of all limits below.'),
   RATE_LIMIT_IP_MAX: always(
     integer(0, 1e9),
     '3000',
