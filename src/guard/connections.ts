@@ -94,6 +94,11 @@ export function createClientErrorAnswer(onRefused: OnRefused): (error: NodeJS.Er
 /** Limits the server's sockets, and answers what Node.js would answer in its own words or not at all. */
 export function guardConnections(server: Server, handle: RequestListener, onRefused: OnRefused): void {
   server.maxConnections = MAX_CONNECTIONS
+  // Of a client that has closed its side Node.js ends the connection at once, answered or not (socketOnEnd in
+  // lib/_http_server.js; undocumented, but kept since 0.5). So whoever waits for an answer still gets it, and then the
+  // end; with nothing in flight the end comes at once, as without this. Who is gone for good looks the same until the
+  // answer meets a reset: what is in flight is bounded by the times that delivery has
+  Object.assign(server, { httpAllowHalfOpen: true })
   server.on('drop', () => onRefused({ status: NO_ANSWER, error_code: 'TOO_MANY_CONNECTIONS' }))
   server.on('connect', (_request, socket: Socket) => refuse(socket, 'METHOD_NOT_ALLOWED', onRefused))
   server.on('checkExpectation', handle)
