@@ -44,7 +44,7 @@ t.test('a fault that is none of Logtrail is ours: 500, and the entries are in th
 })
 
 t.test('an answer that comes after the browser was told 503 is in the books, and no more', async t => {
-  const proxy = await startProxy(t, { env: { SHUTDOWN_TIMEOUT: '550ms' }, logtrail: { latencyMs: 400 } })
+  const proxy = await startProxy(t, { env: { SHUTDOWN_TIMEOUT: '50ms' }, logtrail: { latencyMs: 400 } })
   const answer = proxy.post(entry())
   await proxy.logtrail.waitFor(({ requests }) => requests.length === 1)
   const closed = proxy.server.close()

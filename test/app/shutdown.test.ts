@@ -79,6 +79,17 @@ t.test('SHUTDOWN_TIMEOUT: who waits longer is told 503, and no longer waited for
   t.notMatch(program.lines.join(''), /"level":"(error|fatal)"/)
 })
 
+t.test('SHUTDOWN_TIMEOUT is for draining to its end: the 503 comes after it, not within', async t => {
+  for (const DELIVERY of ['direct', 'pooled']) {
+    const env = { DELIVERY, SHUTDOWN_TIMEOUT: '1500ms' }
+    const program = await startProxy(t, { env, logtrail: { latencyMs: 1200 } })
+    const answer = program.post(entry())
+    await program.logtrail.waitFor(({ requests }) => requests.length === 1)
+    await program.server.close()
+    t.equal((await answer).status, 201, DELIVERY)
+  }
+})
+
 t.test('pooled: entries that wait are delivered, or told 503', async t => {
   const env = { DELIVERY: 'pooled', SHUTDOWN_TIMEOUT: '900ms', POOL_TIMEOUT: '1m', LOGTRAIL_TIMEOUT: '1m' }
   const good = await startProxy(t, { env, logtrail: { latencyMs: 300 } })
