@@ -17,7 +17,10 @@ export interface JwksOptions {
 
 /** How old a set gets before it is fetched anew, in the background. A key that was withdrawn is believed this long. */
 const REFRESH_MS = 300_000
-/** Fetches are at least this far apart once there are keys, whatever tokens arrive (interface, `SESSION_JWKS_URL`). */
+/**
+ * Fetches for keys that are not known are at least this far apart, whatever tokens arrive (interface, `SESSION_JWKS_URL`), and
+ * so are all others once there are keys.
+ */
 const COOLDOWN_MS = 30_000
 /** Without any keys nobody gets in, so it is tried sooner, and then ever later, up to the cooldown. */
 const FIRST_RETRY_MS = 1_000
@@ -38,6 +41,8 @@ export function createJwksSource(options: JwksOptions): KeySource {
   let failures = 0
   /** When the last fetch began, when the last one ended, and when the last good one ended. */
   let triedAt = Number.NEGATIVE_INFINITY
+  /** When the last fetch for a key that is not known began. */
+  let soughtAt = Number.NEGATIVE_INFINITY
   let lookedAt = Number.NEGATIVE_INFINITY
   let fetchedAt = Number.NEGATIVE_INFINITY
 
@@ -62,10 +67,23 @@ export function createJwksSource(options: JwksOptions): KeySource {
 
   /** The fetch under way, or a new one if it is time. */
   function fetch(): Promise<void> | undefined {
-    if (fetching === undefined && now() >= nextTry()) {
-      triedAt = now()
-      fetching = load()
-    }
+    return fetching ?? (now() >= nextTry() ? begin() : undefined)
+  }
+
+  /**
+   * The same for a key that is not known. No matter how new the set is: a key may have been rotated in right after it was
+   * fetched. But what fails is not tried more often for that.
+   */
+  function seek(): Promise<void> | undefined {
+    if (fetching !== undefined) return fetching
+    if (now() < soughtAt + COOLDOWN_MS || (fault !== undefined && now() < nextTry())) return undefined
+    soughtAt = now()
+    return begin()
+  }
+
+  function begin(): Promise<void> {
+    triedAt = now()
+    fetching = load()
     return fetching
   }
 
@@ -109,10 +127,12 @@ export function createJwksSource(options: JwksOptions): KeySource {
     algorithms,
     tend,
     async find(algorithm, kid) {
-      if (!tend(now())) await fetch()
+      const looking = tend(now()) ? undefined : fetch()
+      await looking
       let found = matching(algorithm, kid)
       if (found?.length === 0) {
-        await fetch()
+        // a set that was waited for is as new as can be
+        if (looking === undefined) await seek()
         found = matching(algorithm, kid)
         // The new key may well be in the set that cannot be had.
         if (found?.length === 0 && fault !== undefined) throw unavailable()

@@ -142,16 +142,57 @@ t.test('a flood of unknown kids costs one fetch in thirty seconds', async t => {
   const flood = () =>
     Promise.all(Array.from({ length: 200 }, (_, i) => outcome(source, bearer(byRsa({ kid: `${state.time}-${i}` })))))
   t.same(new Set(await flood()), new Set(['SESSION_INVALID']))
-  t.equal(state.fetches, 1)
+  t.equal(state.fetches, 2, 'the first, and one for all of them')
   state.time = NOW + 29_999
   await flood()
-  t.equal(state.fetches, 1)
+  t.equal(state.fetches, 2)
   state.time = NOW + 30_000
   await flood()
-  t.equal(state.fetches, 2)
+  t.equal(state.fetches, 3)
+  await flood()
+  t.equal(state.fetches, 3)
+  t.same(source.identify(bearer(byRsa())), ada, 'and the good one is still known')
+})
+
+t.test('while fetching fails too', async t => {
+  const { state, source } = await setUp(t)
+  t.same(await outcome(source, bearer(byRsa())), ada)
+  state.answer = (_, response) => response.writeHead(500).end()
+  const flood = () =>
+    Promise.all(Array.from({ length: 50 }, (_, i) => outcome(source, bearer(byRsa({ kid: `${state.time}-${i}` })))))
+  t.same(new Set(await flood()), new Set(['SESSION_UNAVAILABLE']))
+  await flood()
+  state.time = NOW + 29_999
   await flood()
   t.equal(state.fetches, 2)
-  t.same(source.identify(bearer(byRsa())), ada, 'and the good one is still known')
+  state.time = NOW + 30_000
+  await flood()
+  await flood()
+  t.equal(state.fetches, 3)
+  // the fetch that everybody's keys are due for fails: that is no reason to ask sooner again
+  state.time = NOW + 300_000
+  t.same(source.identify(bearer(byRsa())), ada)
+  await source.check()
+  t.equal(state.fetches, 4)
+  state.time += 1000
+  await flood()
+  t.equal(state.fetches, 4)
+})
+
+t.test('a key that is rotated in right after a fetch is found at once', async t => {
+  const { state, source } = await setUp(t)
+  t.same(await outcome(source, bearer(byRsa())), ada)
+  state.keys = [rsaJwk, ecJwk]
+  state.time = NOW + 1
+  t.same(await outcome(source, bearer(byEc())), ada)
+  t.equal(state.fetches, 2)
+  state.time = NOW + 300_001
+  t.match(await source.check(), { ok: true })
+  t.equal(state.fetches, 3, 'fetched because it is due')
+  state.keys = [rsaJwk, ecJwk, edJwk]
+  state.time += 1
+  t.same(await outcome(source, bearer(byEd())), ada)
+  t.equal(state.fetches, 4)
 })
 
 t.test('a new key is found by its kid', async t => {
