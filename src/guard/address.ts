@@ -25,9 +25,12 @@ export function clientAddress(claimed: string | undefined, socketAddress: string
   for (const said of [claimed, socketAddress]) {
     if (said === undefined) continue
     const candidate = isIP(said) === 0 ? said.replace(PORT, '$1$2') : said
-    const plain = candidate.startsWith('::ffff:') ? candidate.slice(7) : candidate
-    if (isIPv4(plain)) return plain
-    if (isIP(candidate) === 6) return candidate.split('%', 1)[0]!
+    if (isIPv4(candidate)) return candidate
+    if (isIP(candidate) !== 6) continue
+    const plain = candidate.split('%', 1)[0]!
+    // IPv4 in IPv6 has many spellings, and counts as IPv4 in each
+    const folded = foldAddress(plain)
+    return isIPv4(folded) ? folded : plain
   }
   return '0.0.0.0' // the socket is gone already
 }
