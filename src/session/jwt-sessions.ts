@@ -43,8 +43,11 @@ export interface JwtSessionsOptions {
   onFault?: ((message: string | undefined) => void) | undefined
 }
 
-/** The longest token that is looked at. Larger ones do not pass the header limits of common servers either. */
-export const MAX_TOKEN = 8192
+/**
+ * The longest token that is looked at: four cookies of 4 KB, half of what all headers may hold together (`maxHeaderSize` in
+ * guard/connections.ts). Larger ones do not pass the header limits of common servers either.
+ */
+export const MAX_TOKEN = 16_384
 /** Verified tokens remembered, by digest: about 200 bytes each. */
 const MAX_GOOD = 20_000
 const BAD_MS = 5_000

@@ -127,6 +127,17 @@ const forgeries: Record<string, string> = {
   'longer than any token': token({ filler: 'x'.repeat(MAX_TOKEN) })
 }
 
+t.test('a good token of several chunks of 4 KB is let in, up to the longest that is looked at', async t => {
+  for (const length of [9000, 12_000, MAX_TOKEN]) {
+    const filler = 'x'.repeat(Math.floor((length - token({ filler: '' }).length) * 0.75) - 1)
+    const long = token({ filler })
+    t.ok(long.length <= length && long.length > length - 5, `${long.length} of ${length}`)
+    const chunks = long.match(/.{1,4000}/g)!.map((chunk, index) => `session.${index}=${chunk}`)
+    t.same(await outcome(hmac, { cookie: chunks.join('; ') }), { userId: 'ada', via: 'cookie' })
+  }
+  t.ok(MAX_TOKEN >= 4 * 4000, 'four chunks')
+})
+
 t.test('forged with the shared secret’s algorithms', async t => {
   for (const [name, forgery] of Object.entries(forgeries)) {
     t.equal(await outcome(hmac, bearer(forgery)), 'SESSION_INVALID', name)
