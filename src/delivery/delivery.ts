@@ -102,7 +102,7 @@ export interface Sender {
   /** As a browser would be told why nothing goes at the moment; undefined while Logtrail deals with requests. */
   fault(): HttpError | undefined
   requestsUnderWay(): number
-  /** Some entries are no longer wanted. */
+  /** Some entries are no longer wanted; their users' others may be claimed. */
   forget(): void
   /** Returns to the outbox what rests here between two requests and was received before a time (see Clock.wall). */
   giveBack(before: number): void

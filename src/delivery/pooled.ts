@@ -18,7 +18,7 @@ export interface PooledOptions extends DeliveryOptions {
   outbox: MemoryOutbox
   /** POOL_TIMEOUT, milliseconds. */
   timeout: number
-  /** What was answered: told once for each request, the books are kept by it. */
+  /** Entries that left the outbox, told in the same step: the books are kept by it. */
   onSettled?: (delivered: number, rejected: number) => void
 }
 
@@ -59,33 +59,42 @@ export function createPooled(options: PooledOptions): Delivery {
     eager: true,
     keepRefused: false,
     settled,
+    onDelivered: count,
     wanted: id => waiting.has(id as number),
     onPause: passOn
   })
   let timer: unknown
   let stopping: Promise<void> | undefined
   let stopped = false
+  /** Entries that were taken and are not told yet: once for each batch. */
+  let taken = 0
+
+  function count(): void {
+    onSettled?.(taken, 0)
+    taken = 0
+  }
 
   function settled(id: EntryId, refused: Refused | undefined): void {
     const place = waiting.get(id as number)
     if (place === undefined) return
     waiting.delete(id as number)
     const { waiter } = place
-    if (refused !== undefined) {
+    if (refused === undefined) taken++
+    else {
       waiter.refused ??= []
       waiter.refused.push({ refused, index: place.index })
+      onSettled?.(0, 1)
     }
     if (--waiter.left === 0) answer(waiter)
   }
 
   function answer(waiter: Waiter): void {
     const { total, refused } = waiter
-    const rejected = refused === undefined ? 0 : refused.length
-    onSettled?.(total - rejected, rejected)
     if (refused === undefined) {
       waiter.resolve({ accepted: total })
       return
     }
+    const rejected = refused.length
     const faults = refused
       .map(({ refused: { field, message }, index }): Fault => ({ log_index: index, field, message }))
       .sort(byIndex)
@@ -111,11 +120,11 @@ export function createPooled(options: PooledOptions): Delivery {
     if (gone.length === 0) return
     for (const id of gone) waiting.delete(id)
     outbox.withdraw(gone)
+    onSettled?.(0, gone.length)
     sender.forget()
     const reason = error()
     for (const [waiter, faults] of late) {
       const delivered = waiter.total - faults.length - (waiter.refused?.length ?? 0)
-      onSettled?.(delivered, waiter.total - delivered)
       waiter.reject(delivered > 0 ? naming(faults.sort(byIndex), reason) : reason)
     }
   }

@@ -281,7 +281,11 @@ export function createSender(options: SenderOptions): Sender {
     degraded,
     fault: reception.fault,
     requestsUnderWay: () => underWay.length,
-    forget,
+
+    forget() {
+      forget()
+      freed()
+    },
 
     giveBack(before) {
       const old = resting.take(batch => batch.entries().some(entry => entry.receivedAt < before))

@@ -22,8 +22,10 @@ export interface MemoryOutbox extends Outbox {
   bury(items: readonly { id: EntryId; reason: DeadReason }[]): void
   expire(maxAge: number): number
   /**
-   * Entries whose browser was answered without them leave the queue. Those claimed stay: they are on their way, and are
-   * settled by whoever claimed them. Returns the ids that left.
+   * Entries whose browser was answered without them leave the queue, claimed ones too: the answer has settled them, and
+   * what whoever claimed them says of them later changes nothing. Their user may be claimed from again, beside a request
+   * that still holds them: it was told that nobody knows of them, so they have no place in its order any more. How many
+   * such there can be, and so their memory, is bounded by the requests under way. Returns the ids that left.
    */
   withdraw(ids: readonly EntryId[]): number[]
 }
@@ -119,10 +121,11 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
       const left: number[] = []
       for (const id of ids) {
         const row = rows.get(id as number)
-        if (row === undefined || !index.isWaiting(row)) continue
+        if (row === undefined) continue
         rows.delete(id as number)
         waiting[row] = undefined
-        index.withdraw(row)
+        if (index.isWaiting(row)) index.withdraw(row)
+        else index.settle([row])
         left.push(id as number)
       }
       return left
