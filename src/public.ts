@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { RequestLine } from './admin/request-log.js'
@@ -9,7 +8,8 @@ import { type IngestOptions, registerIngest } from './app/ingest.js'
 import { otherMethods } from './app/other-methods.js'
 import './app/visit.js'
 import { type ErrorCode, HttpError } from './errors.js'
-import { clientAddress, createCallers } from './guard/address.js'
+import { clientAddress, createCallers, isForwarded } from './guard/address.js'
+import { createConnectLimit } from './guard/connect-limit.js'
 import {
   ANSWER_HEADERS,
   CONNECTION_OPTIONS,
@@ -122,10 +122,11 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   const invalid = new WeakSet<object>()
   const drain = createDrain<FastifyReply>()
   const room = createRoom(options.bodyLimit, () => options.onOverload('memory'))
-  guardConnections(app.server, (request, response) => app.routing(request, response), refused)
   app.decorateRequest('visit', null as never)
 
   const limits = await options.createLimits(app, request => request.visit.sender)
+  const connectLimit = createConnectLimit(limits, callerOf)
+  guardConnections(app.server, (request, response) => app.routing(request, response), refused, connectLimit)
   // before any other plugin: a route that one registers keeps the handler of that moment
   app.setErrorHandler(createCountedAnswer(limits, createErrorAnswer(options.planLimit)))
 
@@ -248,12 +249,6 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       for (const reply of drain.each()) if (!reply.sent) reply.header('connection', 'close').send(shuttingDown())
     }
   }
-}
-
-function isForwarded(headers: IncomingHttpHeaders): boolean {
-  return (
-    headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined || headers['x-real-ip'] !== undefined
-  )
 }
 
 function shuttingDown(): HttpError {

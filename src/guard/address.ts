@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { isIP, isIPv4 } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 
@@ -33,6 +34,13 @@ export function clientAddress(claimed: string | undefined, socketAddress: string
     return isIPv4(folded) ? folded : plain
   }
   return '0.0.0.0' // the socket is gone already
+}
+
+/** Whether a request says that it comes by somebody else. */
+export function isForwarded(headers: IncomingHttpHeaders): boolean {
+  return (
+    headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined || headers['x-real-ip'] !== undefined
+  )
 }
 
 /** Who sends, by address. */

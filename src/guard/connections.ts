@@ -85,14 +85,22 @@ export function createClientErrorAnswer(onRefused: OnRefused): (error: NodeJS.Er
       socket.destroy()
       return
     }
-    if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, 'HEADERS_TOO_LARGE', onRefused)
-    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, 'REQUEST_TIMEOUT', onRefused)
-    else refuse(socket, 'BAD_REQUEST', onRefused)
+    if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, new HttpError('HEADERS_TOO_LARGE'), onRefused)
+    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, new HttpError('REQUEST_TIMEOUT'), onRefused)
+    else refuse(socket, new HttpError('BAD_REQUEST'), onRefused)
   }
 }
 
-/** Limits the server's sockets, and answers what Node.js would answer in its own words or not at all. */
-export function guardConnections(server: Server, handle: RequestListener, onRefused: OnRefused): void {
+/**
+ * Limits the server's sockets, and answers what Node.js would answer in its own words or not at all.
+ * @param overLimit counts a CONNECT, and says whether it is one too many
+ */
+export function guardConnections(
+  server: Server,
+  handle: RequestListener,
+  onRefused: OnRefused,
+  overLimit: (socket: Socket) => Promise<HttpError | undefined>
+): void {
   server.maxConnections = MAX_CONNECTIONS
   // Of a client that has closed its side Node.js ends the connection at once, answered or not (socketOnEnd in
   // lib/_http_server.js; undocumented, but kept since 0.5). So whoever waits for an answer still gets it, and then the
@@ -100,12 +108,15 @@ export function guardConnections(server: Server, handle: RequestListener, onRefu
   // answer meets a reset: what is in flight is bounded by the times that delivery has
   Object.assign(server, { httpAllowHalfOpen: true })
   server.on('drop', () => onRefused({ status: NO_ANSWER, error_code: 'TOO_MANY_CONNECTIONS' }))
-  server.on('connect', (_request, socket: Socket) => refuse(socket, 'METHOD_NOT_ALLOWED', onRefused))
+  server.on('connect', async (_request, socket: Socket) => {
+    // Node.js takes its own listener off such a socket: a client that resets it would end this process
+    socket.on('error', () => socket.destroy())
+    refuse(socket, (await overLimit(socket)) ?? new HttpError('METHOD_NOT_ALLOWED'), onRefused)
+  })
   server.on('checkExpectation', handle)
 }
 
-function refuse(socket: Socket, code: ErrorCode, onRefused: OnRefused): void {
-  const error = new HttpError(code)
+function refuse(socket: Socket, error: HttpError, onRefused: OnRefused): void {
   const requestId = randomUUID()
   const body = JSON.stringify(errorBody(error, requestId))
   const headers = {
@@ -113,14 +124,14 @@ function refuse(socket: Socket, code: ErrorCode, onRefused: OnRefused): void {
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(body),
     'x-request-id': requestId,
+    ...(error.retryAfter === undefined ? {} : { 'retry-after': error.retryAfter }),
+    ...error.headers,
     connection: 'close'
   }
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  // Node.js takes its own listener off a CONNECT's socket: a client that resets it would end this process
-  socket.on('error', () => socket.destroy())
   socket.end(`HTTP/1.1 ${error.statusCode} Refused\r\n${head.join('')}\r\n${body}`)
   // a client that goes on sending and never closes would keep the socket half open, as long as it likes
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
-  onRefused({ request_id: requestId, status: error.statusCode, error_code: code })
+  onRefused({ request_id: requestId, status: error.statusCode, error_code: error.code })
 }

@@ -72,7 +72,8 @@ async function impatient(t: Test): Promise<string> {
   guardConnections(
     server,
     () => {},
-    () => {}
+    () => {},
+    async () => undefined
   )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -180,6 +181,27 @@ t.test('CONNECT opens nothing', async t => {
   isError(t, received, 405, 'METHOD_NOT_ALLOWED')
 })
 
+t.test('CONNECT counts for its address, and is refused for its number first', async t => {
+  const proxy = await startProxy(t, { env: { RATE_LIMIT_IP_MAX: '3' } })
+  const request = 'CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\n\r\n'
+  t.equal((await proxy.get('/logtrail/nothing')).status, 404)
+  for (let n = 0; n < 2; n++) isError(t, await raw(proxy.url, request), 405, 'METHOD_NOT_ALLOWED')
+  const over = await raw(proxy.url, request)
+  isError(t, over, 429, 'RATE_LIMIT_IP_EXCEEDED')
+  t.match(over, /\r\nretry-after: [1-9]\d?\r/)
+  t.match(over, /\r\nx-ratelimit-limit: 3\r\nx-ratelimit-remaining: 0\r\nx-ratelimit-reset: \d{10}\r/)
+  t.equal((await proxy.get('/logtrail/nothing')).status, 429)
+
+  const off: Record<string, string>[] = [
+    { RATE_LIMIT_IP_MAX: '1', RATE_LIMIT_ALLOWLIST: '127.0.0.1' },
+    { RATE_LIMIT_IP_MAX: '0' }
+  ]
+  for (const env of off) {
+    const spared = await startProxy(t, { env })
+    for (let n = 0; n < 3; n++) isError(t, await raw(spared.url, request), 405, 'METHOD_NOT_ALLOWED')
+  }
+})
+
 t.test('what is refused before it is a request is counted, shown and logged like any other', async t => {
   const proxy = await startProxy(t)
   await raw(proxy.url, 'GARBAGE\r\n\r\n')
@@ -242,7 +264,8 @@ t.test('sockets are limited', async t => {
   guardConnections(
     server,
     () => {},
-    what => refused.push(what)
+    what => refused.push(what),
+    async () => undefined
   )
   t.equal(server.maxConnections, 4096)
   server.maxConnections = 1

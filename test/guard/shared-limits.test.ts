@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { startBalancer } from '../helper/balancer.js'
 import { type Answer, entry, type Program, sign, startProxy } from '../helper/proxy.js'
+import { raw, statuses } from '../helper/raw.js'
 import { startRedis } from '../helper/redis.js'
 
 const redis = await startRedis()
@@ -143,6 +144,14 @@ else {
     )
     isSpent(t, answers[4]!, 'RATE_LIMIT_IP_EXCEEDED')
     t.equal((await programs[0]!.post(entry())).body.error_code, 'RATE_LIMIT_IP_EXCEEDED')
+
+    await client.flushall()
+    const others = await replicas(t, { RATE_LIMIT_IP_MAX: '4' })
+    const connects = []
+    for (let n = 0; n < 5; n++) {
+      connects.push(await raw(others[n % 3]!.url, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'))
+    }
+    t.same(connects.flatMap(statuses), [405, 405, 405, 405, 429])
   })
 
   t.test('no user id is ever in Redis', async t => {
