@@ -33,7 +33,7 @@ export class Mark {
     const flags = constants.O_RDWR | constants.O_CREAT
     const file = await open(join(store, FILE), flags, 0o600).catch(() => undefined)
     const bytes = Buffer.alloc(DIGITS)
-    await file?.read(bytes, 0, DIGITS, 0)
+    await file?.read(bytes, 0, DIGITS, 0).catch(() => {})
     const acknowledged = parse(bytes.toString()) ?? 0
     // Nothing is made of a value that cannot be read: it is another damage, and this one shows nothing about the log.
     const value = await db.get(KEY).catch(() => '')

@@ -68,9 +68,12 @@ export async function openLevel(path: string, scan: (db: Level) => Promise<void>
 
   await linkFiles(store, before, LOGS)
   let reason: string
+  let opened: { close(): Promise<void> }[] = []
   try {
     const db = await tryOpen(store, scan)
+    opened = [db]
     const mark = await Mark.read(store, db)
+    opened = [mark, db]
     const lost: string[] = []
     if (mark.missing > 0) lost.push(`the last ${mark.missing} writes that it acknowledged are missing`)
     const bytes = (await passedOver(before, store, 'LOG')) + (await adopt(path, before, store, mark.missing > 0))
@@ -83,6 +86,7 @@ export async function openLevel(path: string, scan: (db: Level) => Promise<void>
     await mark.accept()
     return { db, mark }
   } catch (error) {
+    for (const one of opened) await one.close()
     const cause = rootOf(error)
     reason = cause.message
     if (cause.code === 'LEVEL_LOCKED' || PLACE.test(reason)) {
@@ -207,7 +211,9 @@ async function linkFiles(from: string, to: string, names: RegExp): Promise<void>
  */
 async function adopt(path: string, before: string, store: string, missing: boolean): Promise<number> {
   let bytes = 0
-  for (const name of (await readdir(path)).filter(name => name.startsWith(BEFORE) && name !== basename(before))) {
+  for (const { name } of (await readdir(path, { withFileTypes: true })).filter(
+    one => one.isDirectory() && one.name.startsWith(BEFORE) && one.name !== basename(before)
+  )) {
     const passed = await passedOver(join(path, name), store, 'LOG.old')
     bytes = Math.max(bytes, passed)
     if (passed > 0 || missing) await rename(join(path, name), join(before, name))
@@ -234,7 +240,8 @@ async function passedOver(links: string, store: string, diary: string): Promise<
   const lines = await readFile(join(store, diary), 'latin1').catch(() => '')
   let bytes = 0
   for (const [, dropped] of lines.matchAll(/dropping (\d+) bytes/g)) bytes += Number(dropped)
-  for (const log of (await readdir(links)).filter(name => LOGS.test(name)))
-    bytes += await strangeBytes(join(links, log))
+  for (const one of await readdir(links, { withFileTypes: true })) {
+    if (one.isFile() && LOGS.test(one.name)) bytes += await strangeBytes(join(links, one.name))
+  }
   return bytes
 }

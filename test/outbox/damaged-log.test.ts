@@ -2,6 +2,7 @@
  * Damage to the log that LevelDB itself takes for what a crash leaves, or passes over without a word: none of it goes
  * without a report, and what stood in the log is kept.
  */
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   appendFileSync,
@@ -20,6 +21,7 @@ import { ClassicLevel } from 'classic-level'
 import t, { type Test } from 'tap'
 import { createDiskOutbox } from '../../src/outbox/disk.js'
 import { Mark } from '../../src/outbox/mark.js'
+import { openLevel } from '../../src/outbox/opening.js'
 import { entry } from './behaviour.js'
 import { folder } from './folder.js'
 
@@ -224,6 +226,10 @@ t.test('a number that cannot be kept or read shows nothing, and stops nothing', 
       rmSync(file)
       mkdirSync(file)
     },
+    'a pipe': file => {
+      rmSync(file)
+      execFileSync('mkfifo', [file])
+    },
     empty: file => truncateSync(file, 0),
     'something else': file => writeFileSync(file, 'somebody was here, and wrote a lot')
   }
@@ -261,4 +267,17 @@ t.test('nor one that cannot be read there', async t => {
   t.equal(mark.missing, 0)
   await mark.close()
   await t.resolves(mark.reached(), 'and nothing is thrown where it cannot be written')
+})
+
+t.test('a start that fails when the store is open lets go of it', async t => {
+  const { path } = killed(t)
+  const spoil = async () => {
+    const links = join(path, readdirSync(path).find(name => name.startsWith('before-open-')) as string)
+    rmSync(links, { recursive: true })
+    writeFileSync(links, 'not a folder')
+  }
+  await t.rejects(openLevel(path, spoil, 0), { code: 'ENOTDIR' })
+  const outbox = createDiskOutbox({ path, maxBytes: 1e9 })
+  t.match(await outbox.start(), { inherited: COUNT, damage: undefined })
+  await outbox.stop()
 })
