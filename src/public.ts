@@ -15,7 +15,7 @@ import {
   CONNECTION_OPTIONS,
   createClientErrorAnswer,
   guardConnections,
-  namesOneHost,
+  isValidRequest,
   onceOver,
   type RefusedConnection
 } from './guard/connections.js'
@@ -30,7 +30,7 @@ import { createRoom } from './guard/room.js'
  *  1. `rewriteUrl`: any spelling but the exact ones becomes one unknown address, and the query ends here
  *  2. is the program overloaded, or stopping (503)?
  *  3. the address is counted, and refused over its limit (429), before anything is read
- *  4. does it name one host (400), is there such an address (404), such a method (405)?
+ *  4. is it a valid request for one host (400), is there such an address (404), such a method (405)?
  *  5. does the request come from an allowed page (403)?
  *  6. whose session is it (401, 503)? The answer carries `X-Session-Tag` from here on
  *  7. the user is counted (429)
@@ -175,7 +175,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       reading: undefined,
       asked: false,
       counted: false,
-      valid: namesOneHost(raw.rawHeaders) && !invalid.has(raw.socket)
+      valid: isValidRequest(raw) && !invalid.has(raw.socket)
     }
     const place = drain.enter(reply)
     // not Fastify's onResponse, which is silent of a client that went away before its answer

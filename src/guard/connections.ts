@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { RequestListener, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { type ErrorCode, errorBody, HttpError } from '../errors.js'
 
@@ -68,12 +68,30 @@ export function onceOver(response: ServerResponse, socket: Socket, over: () => v
   socket.setMaxListeners(0).on('close', end)
 }
 
-/** A request names the host it is for once (RFC 9112, 3.2: none or several are answered 400). */
-export function namesOneHost(rawHeaders: readonly string[]): boolean {
+/** RFC 3986, 3.2.2 and 3.2.3: a name or an address, and perhaps a port. */
+const HOST = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?$/i
+
+/**
+ * What Node.js' parser lets through all the same: whether a request is one of HTTP/1, to one host, with a body whose coding
+ * Node.js undoes. That is `chunked` alone: what is under any other it would hand on as it stands (RFC 9112, 6.1).
+ */
+export function isValidRequest({ httpVersionMajor, rawHeaders, headers }: IncomingMessage): boolean {
+  const coding = headers['transfer-encoding']
+  return (
+    httpVersionMajor === 1 &&
+    (coding === undefined || coding.trim().toLowerCase() === 'chunked') &&
+    namesOneHost(rawHeaders)
+  )
+}
+
+/** RFC 9112, 3.2: none, several or an invalid one are answered 400. */
+function namesOneHost(rawHeaders: readonly string[]): boolean {
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!
-    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
+    if (name.length !== 4 || name.toLowerCase() !== 'host') continue
+    if (!HOST.test(rawHeaders[at + 1]!)) return false
+    hosts += 1
   }
   return hosts === 1
 }

@@ -135,7 +135,7 @@ export function createBurial({ engine, index, books, claims, now, keyOf, release
     },
 
     async expire(maxAge: number): Promise<number> {
-      const reason = { code: 'EXPIRED', message: `It waited longer than ${Math.round(maxAge / 1000)} seconds.` }
+      const reason = { code: 'EXPIRED', message: `It waited longer than ${maxAge / 1000} seconds.` }
       let buried = 0
       for (let from = 0; from < index.rows; from += SPAN) {
         for (;;) {

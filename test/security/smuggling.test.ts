@@ -147,6 +147,27 @@ const CASES: Record<string, string> = {
     '',
     visible + second
   ].join('\r\n'),
+  'an empty Host': [head[0], 'Host:', ...head.slice(2), `Content-Length: ${visible.length}`, '', visible + second].join(
+    '\r\n'
+  ),
+  'a Host that is none': [
+    head[0],
+    'Host: a b/c',
+    ...head.slice(2),
+    `Content-Length: ${visible.length}`,
+    '',
+    visible + second
+  ].join('\r\n'),
+  'a coding that nobody undoes': [...head, 'Transfer-Encoding: gzip, chunked', '', chunked(visible) + second].join(
+    '\r\n'
+  ),
+  'HTTP/2.0 with a body': [
+    head[0]!.replace('1.1', '2.0'),
+    ...head.slice(1),
+    `Content-Length: ${visible.length}`,
+    '',
+    visible + second
+  ].join('\r\n'),
   'HTTP/0.9': `POST /logtrail/logs\r\n\r\n${second}`,
   'HTTP/2.0 in words': [head[0]!.replace('1.1', '2.0'), ...head.slice(1), 'Content-Length: 0', '', second].join('\r\n'),
   'a preface of HTTP/2': `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${second}`
