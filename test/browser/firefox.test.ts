@@ -96,7 +96,9 @@ t.test('in Firefox', { skip }, async t => {
     await page.evaluate(`slow.info('secret')`)
     await browser.setCookie({ name: 'session', value: 'bert', domain: '127.0.0.1', path: '/', httpOnly: true })
     await page.evaluate('slow.flush()')
-    t.match(standIn.requests.at(-1), { user: 'bert', status: 401 })
+    // not the last one: tabs of the tests before may ask at any time who is signed in now
+    t.ok(standIn.requests.some(({ user, status }) => user === 'bert' && status === 401))
+    t.notOk(standIn.taken().includes('bert/secret'))
     t.equal(await page.evaluate(STORED), 1)
   })
 })
