@@ -54,8 +54,8 @@ USER 1000:1000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "/app/dist/main.js", "health"]
-# Of the youngest objects V8 would keep up to 96 MB, and use them: a request here is forgotten long before 8 MB are full.
-ENTRYPOINT ["node", "--max-semi-space-size=8", "/app/dist/main.js"]
+# Node.js 20 has this by itself. What 26 has keeps twice as many of the youngest objects: 30 MB, for nothing measurable.
+ENTRYPOINT ["node", "--max-semi-space-size=16", "/app/dist/main.js"]
 
 ARG VERSION=0.0.0-dev
 ARG REVISION=unknown
