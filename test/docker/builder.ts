@@ -119,8 +119,8 @@ function chrootBuilder(program: string): Builder {
 /** Of the processes that came of this one, the program: without a process namespace the signal has to find it. */
 export function signalProgram(parent: number, name: NodeJS.Signals): void {
   const pids = descendants(parent).filter(pid => {
-    const [command, script] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0') as [string, string]
-    return /(^|\/)node$/.test(command) && script === '/app/dist/main.js'
+    const [command = '', ...words] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    return /(^|\/)node$/.test(command) && words.find(word => !word.startsWith('-')) === '/app/dist/main.js'
   })
   if (pids.length !== 1) throw new Error(`${pids.length} processes run the program`)
   process.kill(pids[0]!, name)
