@@ -12,7 +12,7 @@ export interface Visit {
   /** Bytes that it takes of the room for requests under way. */
   bytes: number
   reading: Reading | undefined
-  /** It names one host, and nothing before it on its connection was invalid. */
+  /** It is a valid request, and none before it on its connection was invalid. */
   valid: boolean
   /** Its sender's requests were asked for at the limits. */
   asked: boolean

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, Server } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import {
   CONNECTION_OPTIONS,
@@ -9,24 +9,7 @@ import {
   type RefusedConnection
 } from '../../src/guard/connections.js'
 import { entry, sign, startProxy } from '../helper/proxy.js'
-import { raw, statuses } from '../helper/raw.js'
-
-/** Everything a socket receives, once the other side has closed it. */
-function untilClosed(socket: Socket): Promise<string> {
-  return new Promise(resolve => {
-    let received = ''
-    socket.on('data', chunk => {
-      received += chunk
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => resolve(received))
-  })
-}
-
-const open = (url: string, allowHalfOpen = false): Socket => {
-  const { port, hostname } = new URL(url)
-  return connect({ port: Number(port), host: hostname, allowHalfOpen })
-}
+import { open, raw, statuses, untilClosed } from '../helper/raw.js'
 
 const isError = (t: Test, received: string, status: number, code: string) => {
   const [head = '', body = ''] = received.split('\r\n\r\n', 2)

@@ -2,27 +2,19 @@
  * A client that has said all it has to say and closes its side (`nc -N`, shutdown(SHUT_WR)) waits for its answer still. It
  * got none, although its entries may have been delivered.
  */
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import t from 'tap'
 import { entry, type Program, sign, startProxy } from '../helper/proxy.js'
-import { statuses } from '../helper/raw.js'
+import { open, statuses, untilClosed } from '../helper/raw.js'
 
 const body = JSON.stringify(entry())
 const head = `POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nSec-Fetch-Site: same-origin\r\nCookie: session=${sign()}\r\nContent-Length: ${body.length}\r\n\r\n`
 
 /** Everything that comes after `bytes` and the end of our side, until the other side has closed too. */
 function halfClosed(url: string, bytes: string): Promise<string> {
-  const { port, hostname } = new URL(url)
-  const socket: Socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true })
+  const socket = open(url, true)
   socket.end(bytes)
-  return new Promise(resolve => {
-    let received = ''
-    socket.on('data', chunk => {
-      received += chunk
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => resolve(received))
-  })
+  return untilClosed(socket)
 }
 
 const inFlight = async ({ get }: Program): Promise<number> => (await get('/status')).body.inFlight

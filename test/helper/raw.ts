@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 
 /**
  * Sends bytes as they are and collects what comes back until the peer closes, or has been silent for `quietMs` after its
@@ -31,6 +31,23 @@ export function raw(
     socket.on('error', error =>
       received === '' && (error as NodeJS.ErrnoException).code !== 'ECONNRESET' ? reject(error) : end()
     )
+  })
+}
+
+export function open(url: string, allowHalfOpen = false): Socket {
+  const { port, hostname } = new URL(url)
+  return connect({ port: Number(port), host: hostname, allowHalfOpen })
+}
+
+/** Everything a socket receives, once the other side has closed it. */
+export function untilClosed(socket: Socket): Promise<string> {
+  return new Promise(resolve => {
+    let received = ''
+    socket.on('data', chunk => {
+      received += chunk
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(received))
   })
 }
 
