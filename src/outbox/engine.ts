@@ -162,7 +162,7 @@ export class Engine {
         }
         if (sync) this.#mark?.put(batch)
         await batch.write({ sync })
-        if (sync) await this.#mark?.reached()
+        if (sync) this.#mark?.reached()
         for (const change of group) change.done()
       } catch (error) {
         this.#fail(error as Error)

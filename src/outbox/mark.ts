@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { constants, type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Batch } from './engine.js'
@@ -46,17 +47,22 @@ export class Mark {
   }
 
   /** The batch is on disk. */
-  async reached(): Promise<void> {
-    await this.#write(this.#last)
+  reached(): void {
+    this.#write(this.#last)
   }
 
   /** What is missing is known now, and need not be told at the next start. */
-  async accept(): Promise<void> {
-    await this.#write(this.#stored)
+  accept(): void {
+    this.#write(this.#stored)
   }
 
-  async #write(number: number): Promise<void> {
-    await this.#file?.write(text(number), 0).catch(() => {})
+  /** In this thread: 16 bytes into a page that is in memory take 2 µs, and by another thread ten times that. */
+  #write(number: number): void {
+    try {
+      if (this.#file) writeSync(this.#file.fd, text(number), 0)
+    } catch {
+      // as where there is no file
+    }
   }
 
   async close(): Promise<void> {

@@ -57,7 +57,7 @@ export async function openLevel(path: string, scan: (db: Level) => Promise<void>
     const setAside = join(path, `damaged-${new Date(now).toISOString().replace(/[:.]/g, '-')}`)
     const left = (await readdir(before)).length > 0
     await (left ? rename(before, setAside) : rmdir(before))
-    await mark.accept()
+    mark.accept()
     return { db, mark, damage, ...(left && { setAside }) }
   }
 
@@ -83,7 +83,7 @@ export async function openLevel(path: string, scan: (db: Level) => Promise<void>
       return await keep(db, damage, mark)
     }
     await rm(before, { recursive: true })
-    await mark.accept()
+    mark.accept()
     return { db, mark }
   } catch (error) {
     for (const one of opened) await one.close()

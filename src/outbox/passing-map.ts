@@ -1,17 +1,22 @@
 const SMALL = 64
 /** An empty map with more places gives them back: after a burst. */
 const LARGE = 4096
+/** 2 ** 32 over the golden ratio (Knuth, The Art of Computer Programming, 6.4). */
+const SCATTER = 0x9e3779b1
 
 /**
  * A Map by whole numbers, for values of which thousands a second pass through. The table of a `Map` that is churned is
  * replaced every few dozen changes, V8 lets each point to the next, and the garbage collector keeps them all once the first
  * is old, with everything they held (see also guard/drain.ts). Here the table is written over: open addressing, linear
- * probing, at most half full, and no tombstones. Numbers that were given out one after the other never meet in it.
+ * probing, at most half full, and no tombstones. Numbers that were given out one after the other are scattered evenly: were
+ * they neighbours, whoever leaves first would have to look through all the others.
  */
 export class PassingMap<Value> {
   #keys = new Float64Array(SMALL)
   /** Where there is none, the place is free. */
   #values: (Value | undefined)[] = new Array(SMALL).fill(undefined)
+  /** Of the 32 bits of a scattered number those that do not count, at a table of this length. */
+  #shift = 32 - Math.log2(SMALL)
   #size = 0
 
   get size(): number {
@@ -51,7 +56,7 @@ export class PassingMap<Value> {
     }
     // whoever stands behind the hole and would be looked for before it moves up
     for (let at = (hole + 1) & mask; values[at] !== undefined; at = (at + 1) & mask) {
-      const home = (keys[at] as number) & mask
+      const home = this.#home(keys[at] as number)
       if (((at - home) & mask) < ((at - hole) & mask)) continue
       keys[hole] = keys[at] as number
       values[hole] = values[at]
@@ -73,11 +78,15 @@ export class PassingMap<Value> {
     }
   }
 
+  #home(key: number): number {
+    return Math.imul(key, SCATTER) >>> this.#shift
+  }
+
   /** Where the key stands, or the free place where it would. */
   #place(key: number): number {
     const values = this.#values
     const mask = values.length - 1
-    let place = key & mask
+    let place = this.#home(key)
     while (values[place] !== undefined && this.#keys[place] !== key) place = (place + 1) & mask
     return place
   }
@@ -88,6 +97,7 @@ export class PassingMap<Value> {
     const values = this.#values
     this.#keys = new Float64Array(capacity)
     this.#values = new Array(capacity).fill(undefined)
+    this.#shift = 32 - Math.log2(capacity)
     if (this.#size === 0) return
     for (let at = 0; at < values.length; at++) {
       if (values[at] === undefined) continue

@@ -266,7 +266,7 @@ t.test('nor one that cannot be read there', async t => {
   const mark = await Mark.read(store, db)
   t.equal(mark.missing, 0)
   await mark.close()
-  await t.resolves(mark.reached(), 'and nothing is thrown where it cannot be written')
+  t.doesNotThrow(() => mark.reached(), 'and nothing is thrown where it cannot be written')
 })
 
 t.test('a start that fails when the store is open lets go of it', async t => {
