@@ -119,7 +119,8 @@ export function createPooled(options: PooledOptions): Delivery {
     }
     if (gone.length === 0) return
     for (const id of gone) waiting.delete(id)
-    outbox.withdraw(gone)
+    // The oldest first: each stands in front of its user's queue then, and need not be looked for.
+    outbox.withdraw(gone.sort((a, b) => a - b))
     onSettled?.(0, gone.length)
     sender.forget()
     const reason = error()
