@@ -112,11 +112,13 @@ export async function createLocalLimits(
     if (max === 0) return async () => null
     const keyGenerator = (request: FastifyRequest) => sender(request).addressKey
     const check = app.createRateLimit({ max, timeWindow: settings.window, keyGenerator })
-    return async (request: FastifyRequest): Promise<Standing> => {
+    const standing = (said: Awaited<ReturnType<typeof check>>): Standing => {
       // it has no list of spared addresses: those are never asked about
-      const state = (await check(request)) as Exclude<Awaited<ReturnType<typeof check>>, { isAllowed: true }>
-      return standingOf(max, { current: max - state.remaining, ttl: state.ttl, exceeded: state.isExceeded }, now())
+      const { remaining, ttl, isExceeded } = said as Exclude<typeof said, { isAllowed: true }>
+      return standingOf(max, { current: max - remaining, ttl, exceeded: isExceeded }, now())
     }
+    // no async function, whose own promise each request would wait for besides the plugin's
+    return (request: FastifyRequest) => check(request).then(standing)
   }
 
   function requestLimit(max: number) {

@@ -64,6 +64,25 @@ t.test('the next second is written whole again', async t => {
   )
 })
 
+t.test('however many come, a hundred lines a second from the second one on', async t => {
+  let now = 0
+  const { lines, write } = start('info', { now: () => now })
+  const linesOf = (requests: number): number => {
+    const before = lines.length
+    for (let n = 0; n < requests; n++) write(line)
+    now += 1000
+    return lines.length - before
+  }
+  t.equal(linesOf(30_000), 50 + 299, 'the first that is so full')
+  t.equal(linesOf(30_000), 50 + 49)
+  t.equal(linesOf(60_000), 50 + 99, 'as the one before has it')
+  t.equal(linesOf(60_000), 50 + 49)
+  t.equal(linesOf(40), 40)
+  t.equal(linesOf(150), 50 + 1)
+  const told = lines.reduce((sum, { sampled = 1 }) => sum + sampled, 0)
+  t.ok(told > 180_190 - 100 && told <= 180_190, 'none is forgotten')
+})
+
 t.test('nothing below info', async t => {
   const { lines, write } = start('warn')
   write(line)
