@@ -48,11 +48,15 @@ export function createDeadLetters({ engine, books, now, admit }: DeadLettersOpti
     return engine.db
   }
 
-  async function range(from: number, limit: number): Promise<DeadRow[]> {
-    const rows = await readable()
+  /** With keys that no version of this store wrote. */
+  function read(from: number, limit: number): Promise<DeadRow[]> {
+    return readable()
       .iterator({ ...deadFrom(from), limit, fillCache: false })
       .all()
-    return rows.filter(([key]) => readDeadKey(key) !== undefined)
+  }
+
+  async function range(from: number, limit: number): Promise<DeadRow[]> {
+    return (await read(from, limit)).filter(isSound)
   }
 
   /** Those named, or all there are, in slices. */
@@ -67,15 +71,39 @@ export function createDeadLetters({ engine, books, now, admit }: DeadLettersOpti
         from = sequenceOf((rows.at(-1) as DeadRow)[0]) + 1
       }
     }
+    yield* named(ids)
+  }
+
+  /**
+   * In their order: what is found first from an id on says that there is none up to there. An id that is asked for by itself
+   * can cost as much as all that was deleted behind it, for LevelDB reads its way through that.
+   */
+  async function* named(ids: readonly EntryId[]): AsyncGenerator<DeadRow[]> {
     const wanted = [...new Set(ids.map(Number))].filter(
       id => Number.isSafeInteger(id) && id > 0 && id <= books.sequence
     )
-    for (let i = 0; i < wanted.length; i += SLICE) {
-      const found = await Promise.all(
-        wanted.slice(i, i + SLICE).map(async id => ({ id, row: (await range(id, 1))[0] }))
-      )
-      yield found.flatMap(({ id, row }) => (row !== undefined && sequenceOf(row[0]) === id ? [row] : []))
+    wanted.sort((a, b) => a - b)
+    const set = new Set(wanted)
+    let slice: DeadRow[] = []
+    // Ids often follow one another, and bodies are large: more is read at once while all of it is wanted.
+    let run = 1
+    for (let i = 0; i < wanted.length; ) {
+      const from = wanted[i] as number
+      const rows = await read(from, Math.min(run, SLICE - slice.length))
+      if (rows.length === 0) break
+      const sound = rows.filter(isSound)
+      const hits = sound.filter(([key]) => set.has(sequenceOf(key)))
+      slice.push(...hits)
+      run = hits.length === rows.length ? run * 2 : 1
+      const last = sound.at(-1)
+      const known = last === undefined ? from : sequenceOf(last[0])
+      while (i < wanted.length && (wanted[i] as number) <= known) i++
+      if (slice.length === SLICE) {
+        yield slice
+        slice = []
+      }
     }
+    if (slice.length > 0) yield slice
   }
 
   function move(rows: DeadRow[], arrivals: Arrival[]): Promise<void> {
@@ -128,6 +156,10 @@ export function createDeadLetters({ engine, books, now, admit }: DeadLettersOpti
 /** What a dead letter takes of the bound. */
 export function deadBytes(key: Buffer): number {
   return (readDeadKey(key) as DeadKey).size + RECORD_OVERHEAD
+}
+
+function isSound([key]: DeadRow): boolean {
+  return readDeadKey(key) !== undefined
 }
 
 function sequenceOf(key: Buffer): number {
