@@ -6,7 +6,7 @@ export interface Refusal {
   code: string
   message: string
   errors: readonly { log_index: number | null; field: string; message: string }[]
-  /** Body of the answer. */
+  /** Body of the answer; with an entry that was one of several {@link NAMED_ANSWER} characters of it are kept. */
   answer: string
 }
 
@@ -25,6 +25,12 @@ export interface Settled {
   taken: readonly Claimed[]
   refused: readonly Refused[]
 }
+
+/**
+ * The answer to a bulk is as long as its faults are many, and each of them would become a dead letter with all of it: they would
+ * fill the queue with copies. An entry's own fault stands in `field` and `message`.
+ */
+const NAMED_ANSWER = 512
 
 interface Piece {
   entries: readonly Claimed[]
@@ -111,7 +117,7 @@ export class Batch {
       const alone = refused(entries[0] as Claimed, refusal, refusal.errors[0])
       return [alone, ...this.#judge(suspects, confirmedBy === 'refused')]
     }
-    const named = names ? entries.flatMap((entry, index) => accused(entry, index, refusal)) : []
+    const named = names ? accused(entries, refusal) : []
     if (named.length === 0) {
       this.halve(refusal.status !== 413)
       return []
@@ -210,9 +216,14 @@ export function bodyOf(entries: readonly Claimed[]): string {
   return `[${entries.map(entry => entry.body).join(',')}]`
 }
 
-function accused(entry: Claimed, index: number, refusal: Refusal): Refused[] {
-  const error = refusal.errors.find(each => each.log_index === index)
-  return error === undefined ? [] : [refused(entry, refusal, error)]
+/** Those that the answer names, each with the first fault that it has against it. */
+function accused(entries: readonly Claimed[], refusal: Refusal): Refused[] {
+  const errors = new Map(refusal.errors.toReversed().map(error => [error.log_index, error]))
+  const short = { ...refusal, answer: refusal.answer.slice(0, NAMED_ANSWER) }
+  return entries.flatMap((entry, index) => {
+    const error = errors.get(index)
+    return error === undefined ? [] : [refused(entry, short, error)]
+  })
 }
 
 function refused(entry: Claimed, refusal: Refusal, error: { field: string; message: string } | undefined): Refused {

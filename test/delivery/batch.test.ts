@@ -135,3 +135,43 @@ t.test('knows what of it is not settled', async t => {
   t.strictSame(batch.ids(), [])
   t.ok(batch.done)
 })
+
+t.test('of an answer to many, each that it named keeps the beginning; one that stood alone keeps all', async t => {
+  const long = 'x'.repeat(4096)
+  const named = (...indexes: number[]) =>
+    indexes.map(log_index => ({ log_index, field: 'action', message: `no ${log_index}` }))
+  const batch = new Batch(claimed(3))
+  batch.refused({ ...refusal(named(0, 2)), answer: long })
+  const { refused } = batch.taken()
+  t.strictSame(
+    refused.map(({ message, answer }) => [message, answer.length]),
+    [
+      ['no 0', 512],
+      ['no 2', 512]
+    ]
+  )
+
+  const all = new Batch(claimed(2))
+  all.refused({ ...refusal(named(0, 1)), answer: long })
+  t.strictSame(
+    all.refused({ ...refusal(named(0)), answer: long }).map(({ answer }) => answer.length),
+    [4096, 512],
+    'the first of them was asked about once more, by itself'
+  )
+})
+
+t.test('an answer is looked through once, however many entries it names; the first fault of each counts', async t => {
+  let looks = 0
+  const error = (index: number, message: string) => ({
+    get log_index() {
+      looks++
+      return index
+    },
+    field: 'f',
+    message
+  })
+  const batch = new Batch(claimed(1001))
+  batch.refused(refusal([...Array.from({ length: 1000 }, (_, i) => error(i, `first ${i}`)), error(7, 'second')]))
+  t.ok(looks <= 2002, `${looks} looks`)
+  t.match(batch.taken().refused[7], { entry: { id: 7 }, message: 'first 7' })
+})
