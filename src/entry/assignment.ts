@@ -60,6 +60,16 @@ function endOf(stop: Uint8Array, text: string, at: number): number {
   return at
 }
 
+/** The same in a URL's encoding, in which what ends a value is encoded as well. It reads no further: the next name may begin there. */
+function encodedEnd(stop: Uint8Array, text: string, at: number): number {
+  for (; at < text.length && stop[text.charCodeAt(at)] === 0; at++) {
+    if (text.charCodeAt(at) !== 0x25) continue
+    ENCODED_STOP.lastIndex = at
+    if (ENCODED_STOP.test(text)) break
+  }
+  return at
+}
+
 function skip(set: Uint8Array, text: string, at: number): number {
   while (set[text.charCodeAt(at)] === 1) at++
   return at
@@ -138,13 +148,10 @@ export function createAssignments(names: readonly string[]) {
     const begin = skip(SPACE, text, at)
     const open = opening(text, begin)
     if (open > 0) return hit(text, open, closing(text, open, begin), scan)
-    let to = endOf(name.header ? HEADER_STOP : STOP, text, begin)
-    if (encoded) {
-      for (let index = begin; index < to; index++) {
-        ENCODED_STOP.lastIndex = index
-        if (text.charCodeAt(index) === 0x25 && ENCODED_STOP.test(text)) to = index
-      }
-    } else if (to - begin <= 9 && SCHEME.test(text.slice(begin, to))) {
+    const stop = name.header ? HEADER_STOP : STOP
+    if (encoded) return hit(text, begin, encodedEnd(stop, text, begin), scan)
+    let to = endOf(stop, text, begin)
+    if (to - begin <= 9 && SCHEME.test(text.slice(begin, to))) {
       to = endOf(STOP, text, skip(SPACE, text, to))
     }
     return hit(text, begin, to, scan)

@@ -8,10 +8,13 @@ export function foldName(name: string): string {
     const lower = name.toLowerCase()
     return lower.includes('_') || lower.includes('-') ? lower.replace(/[_-]+/g, '') : lower
   }
-  return name.normalize('NFKD').replace(INVISIBLE, '').toUpperCase().toLowerCase().replace(INVISIBLE, '')
+  // Marks go first: `normalize` sorts a run of them in quadratic time.
+  const bare = name.replace(MARKS, '').normalize('NFKD')
+  return bare.replace(INVISIBLE, '').toUpperCase().toLowerCase().replace(INVISIBLE, '')
 }
 
 const PLAIN_NAME = /^[\x21-\x7e]*$/
+const MARKS = /\p{M}+/gu
 const INVISIBLE = /[\p{M}\p{C}\p{Z}\p{Pc}\p{Pd}\p{Default_Ignorable_Code_Point}]+/gu
 
 /** What the rules say of one name. */
@@ -87,10 +90,15 @@ export function createNames(
   }
 }
 
+const PROTO = '__proto__'
+
 /** `__proto__` also in compatibility forms and with invisible characters. `constructor` in another spelling is harmless. */
 function isProto(name: string): boolean {
-  if (name === '__proto__') return true
-  return !PLAIN_NAME.test(name) && name.normalize('NFKC').replace(UNSEEN, '') === '__proto__'
+  if (name === PROTO) return true
+  if (PLAIN_NAME.test(name)) return false
+  const seen = name.replace(UNSEEN, '')
+  // What becomes nine of ASCII is nine characters at most, of two units each. For a long name `normalize` takes too long.
+  return seen.length <= 2 * PROTO.length && seen.normalize('NFKC').replace(UNSEEN, '') === PROTO
 }
 
 const UNSEEN = /[\p{C}\p{Default_Ignorable_Code_Point}]+/gu

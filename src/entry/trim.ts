@@ -119,12 +119,23 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
   function strip(entry: Sendable): void {
     const others = Object.keys(entry).filter(name => !NEVER.has(name) && !LAST.includes(name))
     for (const name of [...others, ...LAST]) {
+      if (name === 'tags') popTags(entry)
       while (entry[name] !== undefined && bytesOf(entry) > maxLogBytes) {
         note(() => speak(name))
-        if (name === 'tags' && entry.tags!.length > 1) entry.tags!.pop()
-        else if (name === 'actor' && entry.actor!.id !== undefined) break
+        if (name === 'actor' && entry.actor!.id !== undefined) break
         else delete entry[name]
       }
+    }
+  }
+
+  /** Takes the last of the tags away, but for one, until the entry fits. */
+  function popTags(entry: Sendable): void {
+    const { tags = [] } = entry
+    let over = tags.length > 1 ? bytesOf(entry) - maxLogBytes : 0
+    while (over > 0 && tags.length > 1) {
+      note(() => 'tags')
+      // with its quotes and its comma
+      over -= jsonBytes(tags.pop()!) + 3
     }
   }
 

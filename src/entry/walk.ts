@@ -15,8 +15,8 @@ export interface WalkOptions {
   ceiling: number
   /** The plan's depth. */
   maxDepth: number
-  fault(field: string, message: string): void
-  /** @param field named only if it is to be noted at all */
+  /** @param field named only if it is to be told at all: one body can hold a million faults, each at the end of a long path */
+  fault(field: () => string, message: string): void
   note(deed: Deed, field: () => string): void
 }
 
@@ -61,22 +61,24 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
   const path: (string | number)[] = []
 
   function where(name?: string | number): string {
-    const parts = (name === undefined ? path : [...path, name]).map(part =>
-      typeof part === 'number' ? String(part) : names.speak(part)
-    )
-    const whole = parts.join('.')
+    let whole = ''
+    for (const part of name === undefined ? path : [...path, name]) {
+      if (whole !== '') whole += '.'
+      whole += typeof part === 'number' ? String(part) : names.speak(part)
+      if (whole.length > LONGEST_PATH) break
+    }
     return whole.length > LONGEST_PATH ? `${whole.slice(0, LONGEST_PATH)}…` : whole
   }
 
   function forbid(name: string): void {
-    fault(where(name), FORBIDDEN)
+    fault(() => where(name), FORBIDDEN)
   }
 
   /** Whether `depth` may be walked; notes what the plan or the ceiling says against it. */
   function enter(depth: number): boolean {
     if (depth > maxDepth && tooDeep === undefined) tooDeep = where()
     if (depth <= ceiling) return true
-    fault(where(), `must not be nested deeper than ${ceiling} levels`)
+    fault(where, `must not be nested deeper than ${ceiling} levels`)
     return false
   }
 
@@ -166,7 +168,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
   function checkBelow(value: unknown, depth: number): void {
     if (typeof value !== 'object' || value === null) return
     if (depth > ceiling) {
-      fault(where(), `must not be nested deeper than ${ceiling} levels`)
+      fault(where, `must not be nested deeper than ${ceiling} levels`)
       return
     }
     if (Array.isArray(value)) {

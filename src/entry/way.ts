@@ -80,6 +80,10 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     if (faults.length <= MAX_FAULTS) faults.push({ log_index: at, field, message })
   }
 
+  function faultAt(field: () => string, message: string): void {
+    if (faults.length <= MAX_FAULTS) fault(field(), message)
+  }
+
   function note(deed: Deed, field: () => string): void {
     if (notes === NO_NOTES) notes = []
     if (notes.length < MAX_NOTES) notes.push({ log_index: at, deed, field: field() })
@@ -90,12 +94,12 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     mask,
     ceiling: Math.max(CEILING, limits.maxDepth),
     maxDepth: limits.maxDepth,
-    fault,
+    fault: faultAt,
     note
   })
 
   function forbid(name: string): void {
-    fault(names.speak(name), FORBIDDEN)
+    faultAt(() => names.speak(name), FORBIDDEN)
   }
 
   function hide(name: string, value: unknown): unknown {

@@ -1,0 +1,62 @@
+import t, { type Test } from 'tap'
+import { createMask } from '../../src/entry/mask.js'
+import { foldName } from '../../src/entry/names.js'
+import { OPEN_ENTRY, RULES, reading, refused } from './setup.js'
+
+/**
+ * Bodies made to cost: what one browser sends stops all others for as long as it is read. The bounds are some twenty times
+ * what it takes on a quiet machine, and what it took before each defect was mended was many times the bound.
+ */
+function within(t: Test, ms: number, what: string, run: () => void): void {
+  const begin = performance.now()
+  run()
+  const took = performance.now() - begin
+  t.ok(took < ms, `${what}: ${Math.round(took)} ms`)
+}
+
+t.test('a million faults at the end of long paths', async t => {
+  const { single } = reading()
+  const nested = (name: string, leaves: string) => `${`{"${name}":`.repeat(99)}[${leaves}]${'}'.repeat(99)}`
+  const short = nested('a', '[],'.repeat(900_000).slice(0, -1))
+  const long = nested('token%3D%26'.repeat(17), '[],'.repeat(20_000).slice(0, -1))
+  const forbidden = nested('a', '{"constructor":0},'.repeat(200_000).slice(0, -1))
+  for (const [what, body, most, first] of [
+    ['depth, by short names', short, 1500, 'metadata.a.a.'],
+    ['depth, by names that cost', long, 1500, 'metadata.'],
+    ['names that are refused', forbidden, 800, 'metadata.a.a.']
+  ] as const) {
+    for (const member of ['metadata', 'unknown']) {
+      within(t, most, `${what}, in ${member}`, () => {
+        const { faults = [] } = refused(() => single(`${OPEN_ENTRY},"${member}":${body}}`))
+        t.equal(faults.length, 101)
+        t.ok(faults[0]!.field.startsWith(first.replace('metadata', member)))
+        t.ok(faults[0]!.field.length <= 201)
+      })
+    }
+  }
+})
+
+t.test('a secret in a URL that is itself a parameter, again and again', async t => {
+  const mask = createMask(['assignment'], [])
+  for (const unit of ['token%3D%26', 'token%3Da%26', 'token%3D%22']) {
+    within(t, 1500, unit, () => mask(unit.repeat(40_000)))
+  }
+  t.equal(mask('token%3Da%26b'), 'token%3D[REDACTED]%26b')
+  t.equal(mask('token%3Da%2Cb c'), 'token%3D[REDACTED] c')
+})
+
+t.test('names made of combining marks', async t => {
+  const marks = '\u0301\u0327'.repeat(100_000)
+  within(t, 1500, 'folded', () => t.equal(foldName(`to${marks}ken`), 'token'))
+  const { sent } = reading({ limits: { ...RULES.limits, maxLogBytes: 1024 * 1024 } })
+  within(t, 3000, 'read', () => t.ok(sent(`${OPEN_ENTRY},"metadata":{"a${marks}":1}}`)))
+})
+
+t.test('tags, each of which would have to go by itself', async t => {
+  const { single } = reading({ limits: { ...RULES.limits, maxTags: 1000 } })
+  const tags = JSON.stringify(Array.from({ length: 1000 }, (_, n) => `${n}`.padStart(60, 'x')))
+  const body = `${OPEN_ENTRY},"tags":${tags}}`
+  within(t, 2000, 'a hundred entries', () => {
+    for (let n = 0; n < 100; n++) single(body)
+  })
+})
