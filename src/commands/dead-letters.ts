@@ -1,6 +1,6 @@
 import { loadPart } from '../config.js'
 import { openDeadLetters } from '../outbox/open-dead-letters.js'
-import type { DeadLetter, DeadLetters } from '../outbox/outbox.js'
+import type { DeadLetter, DeadLetters, EntryId } from '../outbox/outbox.js'
 import { openRedisDeadLetters } from '../outbox/redis/open-dead-letters.js'
 import { type Io, printable, UsageError } from './io.js'
 
@@ -13,6 +13,10 @@ export interface DeadLetterFlags {
 }
 
 const MOST = 10_000
+
+/** So many are asked for at once: a running proxy reads and writes each answer in one go, and does nothing else meanwhile. */
+const PART = 500
+const PART_WITH_BODIES = 50
 
 /**
  * Looks after the entries that Logtrail refused, beside a running `serve` too. Resolves with 0, or 1 where the queue could
@@ -58,13 +62,26 @@ function workOf(io: Io, flags: DeadLetterFlags, word: string | undefined, ids: s
   }
 }
 
-async function list(io: Io, { after, bodies, json }: DeadLetterFlags, most: number, letters: DeadLetters) {
+async function list(io: Io, { after, bodies = false, json }: DeadLetterFlags, most: number, letters: DeadLetters) {
+  let from: EntryId | undefined = after
   // One more than is shown, to know whether there are more.
-  const found = await letters.list({ limit: most + 1, ...(after !== undefined && { after }), bodies: bodies === true })
-  const shown = found.slice(0, most)
-  for (const letter of shown) io.out(`${json ? printable(JSON.stringify(letter)) : describe(letter)}\n`)
-  if (found.length === 0 && !json) io.out('There are no dead letters.\n')
-  if (found.length > most) io.err(`There are more: --after ${shown.at(-1)!.id}\n`)
+  for (let left = most + 1; left > 0; ) {
+    const limit = Math.min(left, bodies ? PART_WITH_BODIES : PART)
+    const found = await letters.list({ limit, ...(from !== undefined && { after: from }), bodies })
+    // One that is shorter is not the last: what cannot be read is left out.
+    if (found.length === 0) {
+      if (left === most + 1 && !json) io.out('There are no dead letters.\n')
+      break
+    }
+    for (const letter of found) {
+      if (--left === 0) {
+        io.err(`There are more: --after ${from}\n`)
+        break
+      }
+      io.out(`${json ? printable(JSON.stringify(letter)) : describe(letter)}\n`)
+      from = letter.id
+    }
+  }
   return 0
 }
 

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { runCommand } from '../../src/commands/command-line.js'
+import { serveDeadLetters } from '../../src/outbox/control.js'
 import { createDiskOutbox } from '../../src/outbox/disk.js'
-import type { Claimed, DeadReason } from '../../src/outbox/outbox.js'
+import type { Claimed, DeadLetters, DeadReason, ListOptions } from '../../src/outbox/outbox.js'
 import { runMain } from './child.js'
 
 /** The command against the queue at `path`, with what it said. */
@@ -83,6 +84,47 @@ t.test('beside a running proxy, and when it has ended', async t => {
   t.match(await run(path, 'retry', '--all'), { status: 0, out: '0 entries will be sent again.\n' })
   t.strictSame(await run(path, 'list'), { status: 0, out: 'There are no dead letters.\n', err: '' })
   t.strictSame(await run(path, 'list', '--json'), { status: 0, out: '', err: '' })
+})
+
+t.test('a long list is asked for in parts, for the proxy reads and writes each in one go', async t => {
+  const path = t.testdir({})
+  const asked: ListOptions[] = []
+  const letter = (id: number) => ({ id, receivedAt: 0, buriedAt: 0, bytes: 1, reason: REASON })
+  const none = async () => 0
+  const control = await serveDeadLetters(path, {
+    async list(options: ListOptions) {
+      asked.push(options)
+      const first = Number(options.after ?? 0) + 1
+      // One that cannot be read is left out of its part.
+      return Array.from({ length: options.limit as number }, (_, i) => first + i)
+        .filter(id => id <= 1203 && id !== 77)
+        .map(letter)
+    },
+    retry: none,
+    purge: none
+  } as DeadLetters)
+  t.teardown(() => control.close())
+  const numbers = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, i) => from + i).filter(id => id !== 77)
+
+  const all = await run(path, 'list', '--limit', '10000')
+  t.match(all, { status: 0, err: '' })
+  t.strictSame(ids(all.out).map(Number), numbers(1, 1203))
+  t.ok(asked.every(({ limit, bodies }) => limit === 500 && bodies === false))
+
+  asked.length = 0
+  const some = await run(path, 'list', '--limit', '1000', '--after', '100', '--bodies')
+  t.match(some, { status: 0, err: 'There are more: --after 1100\n' })
+  t.strictSame(ids(some.out).map(Number), numbers(101, 1100))
+  t.ok(
+    asked.every(({ limit, bodies }) => (limit as number) <= 50 && bodies),
+    'fewer of them with their bodies'
+  )
+  t.equal(asked.at(-1)?.limit, 1)
+
+  const exact = await run(path, 'list', '--limit', '103', '--after', '1100')
+  t.match(exact, { status: 0, err: '' })
+  t.strictSame(ids(exact.out).map(Number), numbers(1101, 1203))
 })
 
 t.test('what entries and answers hold does not steer the terminal', async t => {
