@@ -5,14 +5,14 @@ import { PassingMap } from '../../src/outbox/passing-map.js'
 const sorted = (map: Iterable<[number, unknown]>) => [...map].sort(([a], [b]) => a - b)
 
 t.test('answers as a Map does, whatever is done to it', async t => {
-  // more keys than the first table has places, neighbours and such as differ in their high bits alone
+  // more keys than the first table has places, such as have one home or neighbouring ones there, and large ones
   const key = fc.oneof(
     fc.integer({ min: 0, max: 100 }),
-    fc.integer({ min: 0, max: 40 }).map(n => n * 64 + 1),
+    fc.constantFrom(0, 34, 89, 10, 65, 99, 2, 36, 91, 47, 81, 5, 60),
     fc.integer({ min: 0, max: 5 }).map(n => 2 ** 40 + n)
   )
   const deed = fc.record({ kind: fc.constantFrom('set', 'set', 'delete', 'get'), key, value: fc.nat() })
-  const asMap = fc.property(fc.array(deed, { maxLength: 400 }), deeds => {
+  const asMap = fc.property(fc.array(deed, { maxLength: 400, size: 'max' }), deeds => {
     const map = new PassingMap<number>()
     const model = new Map<number, number>()
     for (const { kind, key, value } of deeds) {
