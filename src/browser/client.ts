@@ -109,7 +109,7 @@ export function createLogger(options?: Options): Logger {
     sure ??= Date.now() < trust
     return sure && !hidden() ? interval : 0
   }
-  const hidden = (): boolean => document.visibilityState === 'hidden'
+  const hidden = (): boolean => document.hidden
 
   const soon = (ms: number): void => {
     if (gone) queueMicrotask(leave)

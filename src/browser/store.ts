@@ -9,7 +9,7 @@ const PATIENCE = 10_000
 /** Who is signed in: `=` and the tag of the session that answered last, or empty while none has. */
 export type Tag = string
 
-export const bytesOf = (text: string): number => new Blob([text]).size
+export const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
 /**
  * Where entries wait that could not be sent, shared by all tabs of the origin: one localStorage record for each batch put
@@ -95,7 +95,7 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
     keys()
       .reverse()
       .filter(key => {
-        const [whose, spell] = open()[key]!.split(/[~\n]/)
+        const [whose, spell] = open()[key]!.split(/[~\n]/, 2)
         const owner = told[spell!] ?? (whose === '?' || whose === `?${recall('?')}` ? tag : whose)
         return !tag || owner === tag
       })
@@ -125,11 +125,14 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
      * tab takes no other does.
      */
     async take(tag: Tag, count: number, bytes: number): Promise<string[]> {
-      const oldest = waiting(tag).filter((key, index) => {
+      const oldest: string[] = []
+      for (const key of waiting(tag)) {
         count -= read(key).length - 1
         bytes -= bytesOf(open()[key]!)
-        return !index || (count >= 0 && bytes > 0)
-      })
+        // No look at those behind: there may be thousands, and each batch would look again.
+        if (oldest[0] && (count < 0 || bytes <= 0)) break
+        oldest.push(key)
+      }
       return oldest[0] ? (await claim(oldest).catch(() => oldest)).flatMap(remove) : oldest
     }
   }

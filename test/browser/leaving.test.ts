@@ -60,14 +60,14 @@ t.test('as the page goes', { skip }, async t => {
     const context = await profile()
     const page = await open(context, standIn.origin)
     standIn.answer = (_, entries) => (entries[0]?.action === 'hide.2' ? { status: 503 } : undefined)
-    const hide = `Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true });
+    const hide = `Object.defineProperty(document, 'hidden', { value: true, configurable: true });
       document.dispatchEvent(new Event('visibilitychange'));`
     await page.evaluate(`log.info('hide.1'); ${hide}`)
     await standIn.until(() => standIn.taken().includes('anna/hide.1'))
     await page.evaluate(`log.info('hide.2')`)
     await standIn.until(({ requests }) => requests.some(({ status }) => status === 503))
     standIn.answer = () => undefined
-    await page.evaluate(`delete document.visibilityState; document.dispatchEvent(new Event('visibilitychange'))`)
+    await page.evaluate(`delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))`)
     await standIn.until(() => standIn.taken().includes('anna/hide.2'))
     t.equal(standIn.taken().length, 2)
   })

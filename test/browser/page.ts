@@ -58,7 +58,7 @@ async function openPage(t: Test, standIn: StandIn, options: PageOptions = {}): P
   close()
   t.teardown(close)
   const window = new EventTarget()
-  const document = Object.assign(new EventTarget(), { visibilityState: 'visible' })
+  const document = Object.assign(new EventTarget(), { hidden: false })
   const storage = options.storage ?? {}
   const location = new URL(options.href ?? `${standIn.origin}/app`)
   const page: Omit<Page, 'log' | 'createLogger' | 'client'> = {
@@ -73,7 +73,7 @@ async function openPage(t: Test, standIn: StandIn, options: PageOptions = {}): P
     },
     happens: (type, more = {}) => void window.dispatchEvent(Object.assign(new Event(type), more)),
     turn(state) {
-      document.visibilityState = state
+      document.hidden = state === 'hidden'
       document.dispatchEvent(new Event('visibilitychange'))
     },
     waiting: () =>

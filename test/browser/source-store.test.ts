@@ -122,6 +122,28 @@ t.test('where entries wait, and whose they are', async t => {
     t.equal(given.length + next.waiting(), 301)
   })
 
+  t.test('of what waits, no more is measured than fits into each batch', async t => {
+    const page = await open(t)
+    down()
+    page.log.info('x')
+    await page.log.flush()
+    up()
+    const [key = ''] = Object.keys(page.storage).filter(name => name.includes('|'))
+    const [name] = key.split('|')
+    const record = page.storage[key]!
+    delete page.storage[key]
+    const expected: string[] = []
+    for (let n = 100; n < 300; n++) {
+      page.storage[`${name}|${Date.now()}|${n}`] = record.replace('"x"', `"n.${n}"`)
+      expected.push(`anna/n.${n}`)
+    }
+    const encoded = t.capture(TextEncoder.prototype, 'encode', TextEncoder.prototype.encode)
+    await page.log.flush()
+    t.same(standIn.taken(), expected, 'all, oldest first')
+    const records = encoded().filter(({ args: [text] }) => text?.startsWith('='))
+    t.equal(records.length, 203, 'each once, and the first of the next batch twice')
+  })
+
   t.test('without localStorage, or with one that is full, entries wait in memory', async t => {
     const denied = () => {
       throw new DOMException('denied', 'SecurityError')
