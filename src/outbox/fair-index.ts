@@ -16,9 +16,9 @@ const LARGE = 65_536
  * Which entries wait, whose they are and whose turn it is: everything about the queue but the entries themselves. Both
  * stores of one process, memory and disk, stand on it.
  *
- * An entry is a row of columns (41 bytes), a user a row in `Users`; a user's waiting entries are a list in the order of
- * their sequence, the users who may be claimed from stand in a ring, and all entries are in a list by arrival. Nothing
- * here waits, so each method is one step to everyone else.
+ * An entry is a row of columns (45 bytes), a user a row in `Users`; a user's waiting entries are a list in the order of
+ * their sequence, linked both ways so that any of them may leave, the users who may be claimed from stand in a ring, and
+ * all entries are in a list by arrival. Nothing here waits, so each method is one step to everyone else.
  */
 export class FairIndex {
   /** Order of arrival; never goes back, whatever the clock does. */
@@ -38,6 +38,7 @@ export class FairIndex {
   #state = new Uint8Array(SMALL)
   #user = new Int32Array(SMALL)
   #next = new Int32Array(SMALL)
+  #previous = new Int32Array(SMALL)
   #older = new Int32Array(SMALL)
   #newer = new Int32Array(SMALL)
   #oldest = NONE
@@ -61,17 +62,13 @@ export class FairIndex {
     this.mark[row] = mark
     this.#state[row] = WAITING
     this.#user[row] = user
-    this.#next[row] = NONE
     this.#older[row] = this.#newest
     this.#newer[row] = NONE
     if (this.#newest === NONE) this.#oldest = row
     else this.#newer[this.#newest] = row
     this.#newest = row
 
-    const tail = this.#users.tail[user] as number
-    if (tail === NONE) this.#users.head[user] = row
-    else this.#next[tail] = row
-    this.#users.tail[user] = row
+    this.#link(row, this.#users.tail[user] as number, NONE)
     this.count++
     this.bytes += size
     this.#users.tend(user)
@@ -104,6 +101,7 @@ export class FairIndex {
       }
       users.head[user] = row
       if (row === NONE) users.tail[user] = NONE
+      else this.#previous[row] = NONE
     }
 
     while (taken.length < entries && !full && users.first !== NONE) {
@@ -168,21 +166,21 @@ export class FairIndex {
     const sequence = this.sequence
     const inOrder = [...rows].sort((a, b) => (sequence[a] as number) - (sequence[b] as number))
     const loosened: number[] = []
+    const placed = new Map<number, number>()
     for (const row of inOrder) {
       if (this.#state[row] !== CLAIMED) continue
       const user = this.#user[row] as number
       loosened.push(user)
-      // What was claimed is older than what waits, except what was given back before: the walk is short.
-      let before = NONE
-      let after = users.head[user] as number
+      // What was claimed is older than what waits, except what was given back before: the walk is short. It goes on
+      // from where the user's last one was placed, for there may be thousands of one user.
+      let before = placed.get(user) ?? NONE
+      let after = (before === NONE ? users.head[user] : this.#next[before]) as number
       while (after !== NONE && (sequence[after] as number) < (sequence[row] as number)) {
         before = after
         after = this.#next[after] as number
       }
-      this.#next[row] = after
-      if (before === NONE) users.head[user] = row
-      else this.#next[before] = row
-      if (after === NONE) users.tail[user] = row
+      this.#link(row, before, after)
+      placed.set(user, row)
       this.#state[row] = WAITING
       this.claimed--
     }
@@ -217,20 +215,28 @@ export class FairIndex {
     return this.#used++
   }
 
-  /** Takes a waiting entry out of its user's list; the walk is short for old ones, which stand in front. */
+  /** Puts an entry into its user's list, between two neighbours there. */
+  #link(row: number, before: number, after: number): void {
+    this.#previous[row] = before
+    this.#next[row] = after
+    this.#join(this.#user[row] as number, before, after, row, row)
+  }
+
+  /** Takes a waiting entry out of its user's list, wherever it stands. */
   #unlink(row: number): number {
     const user = this.#user[row] as number
-    let before = NONE
-    let at = this.#users.head[user] as number
-    while (at !== row) {
-      before = at
-      at = this.#next[at] as number
-    }
+    const before = this.#previous[row] as number
     const after = this.#next[row] as number
-    if (before === NONE) this.#users.head[user] = after
-    else this.#next[before] = after
-    if (after === NONE) this.#users.tail[user] = before
+    this.#join(user, before, after, after, before)
     return user
+  }
+
+  /** What `before` has behind it and `after` in front of it; with no such neighbour, the list begins or ends there. */
+  #join(user: number, before: number, after: number, behind: number, inFront: number): void {
+    if (before === NONE) this.#users.head[user] = behind
+    else this.#next[before] = behind
+    if (after === NONE) this.#users.tail[user] = inFront
+    else this.#previous[after] = inFront
   }
 
   #forget(row: number): void {
@@ -280,6 +286,7 @@ export class FairIndex {
     this.#state = resized(this.#state, capacity)
     this.#user = resized(this.#user, capacity)
     this.#next = resized(this.#next, capacity)
+    this.#previous = resized(this.#previous, capacity)
     this.#older = resized(this.#older, capacity)
     this.#newer = resized(this.#newer, capacity)
   }
