@@ -67,6 +67,8 @@ export class Batch {
   /** How often `current`, one entry that stands alone, was put aside; and until when (see resting.ts and Clock.now). */
   aside = 0
   due = 0
+  /** Which came to rest before which. */
+  turn = 0
   /** How often in a row it met a fault while no other was there to be tried, and which was the last other. */
   alone = 0
   others = -1

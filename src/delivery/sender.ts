@@ -187,7 +187,6 @@ export function createSender(options: SenderOptions): Sender {
     if (next === 'settled') resting.succeeded(batch)
     if (forfeited.has(batch)) release(batch.ids())
     else keep(batch, next, fresh)
-    forget()
     report()
     pump()
   }
@@ -201,6 +200,8 @@ export function createSender(options: SenderOptions): Sender {
     } else if (batch.whole && batch.aside === 0) release(batch.ids())
     // One as it was claimed is mixed anew; one that was split keeps what was found out.
     else resting.add(batch)
+    // It may have been given up while it was under way. Most leave nothing to rest: no reason to look through all that does.
+    forget()
   }
 
   /** Another process sends now, and claims what is claimed here: none of it may be sent from here again. */
