@@ -107,9 +107,8 @@ export function createLogger(options?: Options): Logger {
   /** Milliseconds that a fresh entry may wait for company. After a quiet time none: it is of whoever is signed in now. */
   const patience = (): number => {
     sure ??= Date.now() < trust
-    return sure && !hidden() ? interval : 0
+    return sure && !document.hidden ? interval : 0
   }
-  const hidden = (): boolean => document.hidden
 
   const soon = (ms: number): void => {
     if (gone) queueMicrotask(leave)
@@ -145,7 +144,7 @@ export function createLogger(options?: Options): Logger {
 
   try {
     // On a server, or in a worker, there is none: that ends it here.
-    document.addEventListener('visibilitychange', () => (hidden() ? leave() : hurry()))
+    document.addEventListener('visibilitychange', () => (document.hidden ? leave() : hurry()))
     const address = `${base ?? (SERVED.exec(import.meta.url) ?? [0, '/logtrail'])[1]}`.replace(/\/+$/, '')
     const store = createStore(`logtrail:${address}`, drop)
     delivery = createDelivery(address, store, batchSize ?? 50, drop, fresh)

@@ -39,6 +39,8 @@ export function createDelivery(
   const online = navigator.onLine
   let tag: Tag = ''
   let verified = false
+  /** Since the run began the page went, or was hidden. */
+  let left = false
   let failures = 0
   let pause = 0
 
@@ -135,6 +137,7 @@ export function createDelivery(
 
     /** Sends what is fresh as the page goes, in whatever order the answers come. */
     leave(sure?: boolean): void {
+      left = true
       for (const batch of fresh.splice(0)) send(batch, sure ? tag : '', true)
     },
 
@@ -145,11 +148,12 @@ export function createDelivery(
      */
     async run(sure?: boolean, hurry?: boolean): Promise<number> {
       if (hurry) pause = 0
-      verified = false
+      verified = left = false
       // What is logged meanwhile waits for the next run, or a page that logs without a pause would send without one.
-      for (let left = fresh.length; left-- > 0 && fresh[0]; sure = true) await send(fresh.shift()!, sure ? tag : '')
+      for (let count = fresh.length; count-- > 0 && fresh[0]; sure = true) await send(fresh.shift()!, sure ? tag : '')
       if (!verified && store.waiting(tag)[0]) await send([], '')
-      while (verified && delay() <= 0) {
+      // Not as the page goes: what was taken, or only claimed, might go with it.
+      while (verified && !left && delay() <= 0) {
         const owner = tag
         const batch = await store.take(owner, limit, MAX_PIECE)
         if (!batch[0]) break

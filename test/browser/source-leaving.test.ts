@@ -40,6 +40,21 @@ t.test('as the page goes, and comes back', async t => {
     t.equal(new Set(standIn.taken()).size, 100)
   })
 
+  t.test('a page that goes in the midst of a flush takes nothing more of what waits: the next visit does', async t => {
+    standIn.answer = () => ({ status: 503 })
+    const page = await open(t)
+    page.log.info('earlier')
+    await page.log.flush()
+    standIn.answer = () => page.happens('pagehide') as undefined
+    page.log.info('last')
+    await page.log.flush()
+    t.same([standIn.taken(), page.waiting()], [['anna/last'], 1])
+    standIn.answer = () => undefined
+    const next = await open(t, { storage: page.storage })
+    await next.log.flush()
+    t.same([standIn.taken(), next.waiting()], [['anna/last', 'anna/earlier'], 0])
+  })
+
   t.test('where the network is off, or has just failed, it waits, too', async t => {
     const page = await open(t)
     page.navigator.onLine = false
