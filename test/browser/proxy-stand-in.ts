@@ -23,7 +23,7 @@ export interface StandIn {
   origin: string
   /** Each request with entries or without, in order. */
   requests: Received[]
-  /** Resolves once what the server has seen passes. */
+  /** Resolves once what the server has seen passes; rejects with what that was where it does not in a minute. */
   until<T>(probe: (standIn: StandIn) => T | false | undefined | null): Promise<T>
   /** `user/action` of what was taken with 201, in order. */
   taken(): string[]
@@ -40,6 +40,9 @@ export interface StandIn {
   silence(): Promise<void>
   listen(): Promise<void>
 }
+
+/** Milliseconds for what a test waits for: longer than a claim holds, shorter than a test file may take. */
+const PATIENCE = 60_000
 
 export const tagOf = (user: string): string => createHash('sha256').update(user).digest('base64url').slice(0, 12)
 
@@ -61,10 +64,14 @@ export async function startStandIn(): Promise<StandIn> {
         status === 201 ? entries.map(({ action }) => `${user}/${action}`) : []
       ),
     async until(probe) {
+      const signal = AbortSignal.timeout(PATIENCE)
       for (;;) {
         const result = probe(standIn)
         if (result) return result
-        await once(events, 'request')
+        await once(events, 'request', { signal }).catch(() => {
+          const seen = standIn.requests.map(({ user, status, entries }) => `${user} ${status} ${entries.length}`)
+          throw new Error(`nothing more within ${PATIENCE} ms of: ${seen.join(', ')}`)
+        })
       }
     },
     async close() {
