@@ -119,8 +119,7 @@ export function createPooled(options: PooledOptions): Delivery {
     }
     if (gone.length === 0) return
     for (const id of gone) waiting.delete(id)
-    // The oldest first: each stands in front of its user's queue then, and need not be looked for.
-    outbox.withdraw(gone.sort((a, b) => a - b))
+    outbox.withdraw(gone)
     onSettled?.(0, gone.length)
     sender.forget()
     const reason = error()
