@@ -2,11 +2,12 @@ import t from 'tap'
 import { Batch } from '../../src/delivery/batch.js'
 import { systemClock } from '../../src/delivery/clock.js'
 import { Heap } from '../../src/delivery/heap.js'
-import { createResting, type Resting, type RestingOptions } from '../../src/delivery/resting.js'
-import { createPlainResting } from './plain-resting.js'
+import { createResting, type Resting } from '../../src/delivery/resting.js'
+import { createTries, type Tries, type TriesOptions } from '../../src/delivery/tries.js'
+import { createPlainTries } from './plain-tries.js'
 import { createRandom } from './random.js'
 
-type Create = (options: RestingOptions) => Resting
+type Create = (options: TriesOptions) => Tries
 
 function single(id: number): Batch {
   return new Batch([{ id, user: `u${id}`, body: '{}', receivedAt: 0 }])
@@ -24,13 +25,19 @@ function play(create: Create, seed: number, steps: number): string[] {
   let failures = 0
   const badLuck = 0.2 + 0.7 * random()
   const backoffs = createRandom(seed + 1)
-  const resting = create({
-    aside: { base: 400, most: 3000, share: 1 + below(20) },
-    clock: { ...systemClock, now: () => now },
-    // backoff() multiplies by at most 3000: whole tenths of that
-    random: () => Math.floor(backoffs() * 10) / 10,
-    interval: () => 20
-  })
+  const clock = { ...systemClock, now: () => now }
+  const share = 1 + below(20)
+  const interval = () => 20
+  const resting = createResting(
+    {
+      aside: { base: 400, most: 3000, share },
+      clock,
+      // backoff() multiplies by at most 3000: whole tenths of that
+      random: () => Math.floor(backoffs() * 10) / 10,
+      interval
+    },
+    create({ clock, share, interval })
+  )
 
   function settle(batch: Batch): void {
     failures = 0
@@ -85,8 +92,8 @@ function play(create: Create, seed: number, steps: number): string[] {
 t.test('tries what rests in the order in which looking at all of it would', async t => {
   const seen = { aside: 0, same: 0 }
   for (let seed = 1; seed <= 150; seed++) {
-    const expected = play(createPlainResting, seed, 400)
-    const found = play(createResting, seed, 400)
+    const expected = play(createPlainTries, seed, 400)
+    const found = play(createTries, seed, 400)
     const odd = expected.findIndex((line, i) => line !== found[i])
     if (odd >= 0) {
       t.same(
