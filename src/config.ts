@@ -35,14 +35,15 @@ export interface ConfigSource {
 
 /**
  * The whole configuration.
- * @throws ConfigError with every fault there is
+ * @throws ConfigError with every fault there is, and with the unknown names
  */
 export function loadConfig(source: ConfigSource): Config {
   const from = surroundings(source)
   const gathered = gather(from, NAMES)
   fillFromPlan(gathered)
   const { values, faults } = validate(gathered.texts, NAMES)
-  const warnings = unknownNames(gathered.everything)
+  const unknown = unknownNames(gathered.everything)
+  const warnings = [...unknown]
   const all = [...gathered.faults, ...faults.filter(fault => !unreadable(gathered, fault.variable))]
   const { NODE_ENV: nodeEnv } = gathered.everything
   checkTogether({
@@ -53,7 +54,7 @@ export function loadConfig(source: ConfigSource): Config {
     fault: (variable, message) => all.push({ variable, message }),
     warn: message => warnings.push(message)
   })
-  if (all.length > 0) throw new ConfigError(inOrder(all))
+  if (all.length > 0) throw new ConfigError(inOrder(all), unknown)
   return {
     ...fillIn(values as Values, gathered, from.cwd),
     warnings,

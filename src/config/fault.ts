@@ -4,14 +4,17 @@ export interface Fault {
   message: string
 }
 
-/** A configuration that cannot be run: every fault of it at once. */
+/** A configuration that cannot be run: every fault of it at once, and names that are set and mean nothing, since one may be why. */
 export class ConfigError extends Error {
   readonly faults: readonly Fault[]
 
-  constructor(faults: readonly Fault[]) {
+  constructor(faults: readonly Fault[], unknown: readonly string[] = []) {
     const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`
     const lines = faults.map(({ variable, message }) => `  ${variable} ${message}`)
-    super([`The configuration is wrong, ${count}:`, ...lines].join('\n'))
+    const also = unknown.map(line => `  ${line}`)
+    super(
+      [`The configuration is wrong, ${count}:`, ...lines, ...(also.length > 0 ? ['Also:', ...also] : [])].join('\n')
+    )
     this.name = 'ConfigError'
     this.faults = faults
   }

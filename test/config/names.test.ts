@@ -1,5 +1,5 @@
 import t from 'tap'
-import { BASE, configOf } from './given.js'
+import { BASE, configOf, SHARED_SECRET } from './given.js'
 
 const warningsOf = (...names: string[]) =>
   configOf(Object.fromEntries(names.map(name => [name, 'Zk8wQ2vL9xT4']))).warnings
@@ -55,6 +55,13 @@ t.test('in .env too, and never with their values', async t => {
   t.match(warnings, [/^SESSION_JWT_SECERT is no variable .* SESSION_JWT_SECRET$/])
   t.notOk(JSON.stringify([warnings, config]).includes('Zk8wQ2vL9xT4'))
   t.notOk('SESSION_JWT_SECERT' in config)
+})
+
+t.test('beside what is missing for it', async t => {
+  t.throws(() => configOf({ SESSION_MODE: undefined, SESION_MODE: SHARED_SECRET }), {
+    message:
+      /^The .* one fault:\n {2}SESSION_MODE is required: .*\nAlso:\n {2}SESION_MODE is no variable .* SESSION_MODE$/
+  })
 })
 
 t.test('what is known, and what is somebody else’s, is passed over', async t => {
