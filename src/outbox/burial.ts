@@ -17,6 +17,8 @@ export interface BurialOptions {
   keyOf: (row: number) => Buffer
   release: (ids: readonly EntryId[]) => void
   report: (event: OutboxEvent) => void
+  /** Told how many left the queue as damaged that nobody had asked to bury. */
+  onDamaged: (entries: number) => void
 }
 
 interface Grave {
@@ -33,9 +35,13 @@ const SPAN = 65_536
 const SLICE = 256
 
 /** How entries of the disk store become dead letters. */
-export function createBurial({ engine, index, books, claims, now, keyOf, release, report }: BurialOptions) {
-  /** Resolves with how many were buried: those that are claimed and can be read. */
-  async function bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<number> {
+export function createBurial(options: BurialOptions) {
+  const { engine, index, books, claims, now, keyOf, release, report, onDamaged } = options
+
+  /** Those that are claimed, their claims ended; `damaged` are the rows of what cannot be read. */
+  async function dig(
+    items: readonly { id: EntryId; reason: DeadReason }[]
+  ): Promise<{ graves: Grave[]; damaged: number[] }> {
     const named: Omit<Grave, 'value'>[] = []
     for (const { id, reason } of items) {
       const row = claims.get(id as number)
@@ -44,7 +50,7 @@ export function createBurial({ engine, index, books, claims, now, keyOf, release
       claims.delete(id as number)
       named.push({ id: id as number, row, key: keyOf(row), reason })
     }
-    if (named.length === 0) return 0
+    if (named.length === 0) return { graves: [], damaged: [] }
 
     const values = await engine.read(named.map(({ key }) => key))
     if (values === undefined) {
@@ -52,18 +58,17 @@ export function createBurial({ engine, index, books, claims, now, keyOf, release
       throw new HttpError('QUEUE_FULL', { cause: 'the queue cannot be read at the moment' })
     }
     const graves: Grave[] = []
-    const lost: number[] = []
+    const damaged: number[] = []
     for (const [i, grave] of named.entries()) {
       const value = values[i]
-      if (value === undefined) lost.push(grave.row)
+      if (value === undefined) damaged.push(grave.row)
       else graves.push({ ...grave, value })
     }
-    await entomb(lost)
-    await write(graves)
-    return graves.length
+    return { graves, damaged }
   }
 
-  function write(graves: Grave[]): Promise<void> {
+  async function write(graves: Grave[]): Promise<void> {
+    if (graves.length === 0) return
     const buriedAt = now()
     const letters = graves.map(({ row, value, reason }) =>
       deadLetter(index.sequence[row] as number, {
@@ -97,7 +102,7 @@ export function createBurial({ engine, index, books, claims, now, keyOf, release
    * Claimed entries whose values are not what was written can never be sent. Bytes that are there become a dead letter;
    * those of which nothing can be read leave the queue of this run, and their records stay where they are.
    */
-  async function entomb(rows: number[]): Promise<void> {
+  async function writeDamaged(rows: number[]): Promise<void> {
     if (rows.length === 0) return
     const keys: Buffer[] = []
     const letters: [Buffer, string][] = []
@@ -127,13 +132,23 @@ export function createBurial({ engine, index, books, claims, now, keyOf, release
     report({ kind: 'damaged', message })
   }
 
+  /** For the books as well: each entry is counted once, here or by whoever gave it to `bury`. */
+  async function buryDamaged(rows: number[]): Promise<void> {
+    if (rows.length === 0) return
+    await writeDamaged(rows)
+    onDamaged(rows.length)
+  }
+
   return {
-    entomb,
+    buryDamaged,
 
     async bury(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
-      await bury(items)
+      const { graves, damaged } = await dig(items)
+      await writeDamaged(damaged)
+      await write(graves)
     },
 
+    /** Resolves with how many were buried for their age, the damaged ones not among them. */
     async expire(maxAge: number): Promise<number> {
       const reason = { code: 'EXPIRED', message: `It waited longer than ${maxAge / 1000} seconds.` }
       let buried = 0
@@ -147,7 +162,10 @@ export function createBurial({ engine, index, books, claims, now, keyOf, release
             claims.set(ids[i] as number, row)
           }
           try {
-            buried += await bury(ids.map(id => ({ id, reason })))
+            const { graves, damaged } = await dig(ids.map(id => ({ id, reason })))
+            await buryDamaged(damaged)
+            await write(graves)
+            buried += graves.length
           } catch {
             release(ids)
             return buried

@@ -13,13 +13,13 @@ export interface ClaimingOptions {
   claims: PassingMap<number>
   keyOf: (row: number) => Buffer
   /** Takes claimed entries that cannot be read out of the queue. */
-  entomb: (rows: number[]) => Promise<void>
+  buryDamaged: (rows: number[]) => Promise<void>
   release: (ids: readonly EntryId[]) => void
 }
 
 /** How entries of the disk store are claimed: at once where they came a moment ago, otherwise read from the disk. */
 export function createClaiming(options: ClaimingOptions) {
-  const { engine, index, recent, claims, keyOf, entomb, release } = options
+  const { engine, index, recent, claims, keyOf, buryDamaged, release } = options
 
   function claim(row: number, { user, body }: NewEntry): Claimed {
     const id = index.sequence[row] as number
@@ -44,7 +44,7 @@ export function createClaiming(options: ClaimingOptions) {
       else claimed[i] = claim(row, readWaitingValue(value))
     }
     if (lost.length === 0) return claimed
-    await entomb(lost)
+    await buryDamaged(lost)
     return claimed.filter(Boolean)
   }
 

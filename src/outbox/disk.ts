@@ -23,7 +23,10 @@ export interface DiskOutboxOptions {
   report?: (event: OutboxEvent) => void
   /** Told how many dead letters came back to wait, retried by the command line. */
   onRetried?: (entries: number) => void
-  /** Told how many waiting entries could not be read and left the queue: dead letters where anything was left of them. */
+  /**
+   * Told how many waiting entries could not be read, and left the queue when they were claimed or had expired: dead
+   * letters where anything was left of them. Not those given to `bury`: whoever gives them counts them all.
+   */
   onDamaged?: (entries: number) => void
   /** Whether `dead-letters` on the command line may reach this process (default: yes). */
   control?: boolean
@@ -128,13 +131,18 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
       admit(arrivals)
     }
   })
-  const burial = createBurial({ engine, index, books, claims, now, keyOf, release, report })
-  const claim = createClaiming({ engine, index, recent, claims, keyOf, entomb, release })
-
-  async function entomb(rows: number[]): Promise<void> {
-    await burial.entomb(rows)
-    options.onDamaged?.(rows.length)
-  }
+  const burial = createBurial({
+    engine,
+    index,
+    books,
+    claims,
+    now,
+    keyOf,
+    release,
+    report,
+    onDamaged: options.onDamaged ?? (() => {})
+  })
+  const claim = createClaiming({ engine, index, recent, claims, keyOf, release, buryDamaged: burial.buryDamaged })
 
   async function open(): Promise<Started> {
     const found = await engine.open(scan)

@@ -60,7 +60,7 @@ t.test('what cannot be read holds back what came later, or it would overtake', a
       read: async (keys: Buffer[]) => (readable ? keys.map(() => '3:u:anew') : undefined)
     } as unknown as Engine,
     keyOf: () => Buffer.alloc(0),
-    entomb: async () => void t.fail('nothing is lost'),
+    buryDamaged: async () => void t.fail('nothing is lost'),
     release: ids => {
       index.giveBack(ids.map(id => claims.get(id as number) as number))
       for (const id of ids) claims.delete(id as number)

@@ -261,9 +261,48 @@ t.test('entries whose bytes changed in a table become dead letters, with the byt
   await again.stop()
 })
 
+t.test('the books balance where an entry that expires is damaged', async t => {
+  const path = folder(t)
+  const first = createDiskOutbox({ path, maxBytes: 1e9 })
+  await first.start()
+  const texts = [1, 2, 3].map(seed => random(seed, 6000))
+  await first.append(texts.map(text => ({ user: 'u:ann', body: JSON.stringify({ text }) })))
+  await first.stop()
+  // LevelDB writes its log out as a table when it opens.
+  const second = createDiskOutbox({ path, maxBytes: 1e9 })
+  await second.start()
+  await second.stop()
+  const store = join(path, 'store')
+  const table = join(store, readdirSync(store).filter(name => name.endsWith('.ldb'))[0] as string)
+  overwrite(table, readFileSync(table).indexOf(texts[1]!.slice(0, 30)), Buffer.from('######'))
+
+  const told: number[] = []
+  const events: OutboxEvent[] = []
+  const outbox = createDiskOutbox({
+    path,
+    maxBytes: 1e9,
+    now: () => Date.now() + 1e9,
+    report: event => events.push(event),
+    onDamaged: entries => told.push(entries)
+  })
+  t.match(await outbox.start(), { inherited: 3, damage: undefined })
+  t.equal(await outbox.expire(1000), 2)
+  t.same(told, [1], 'inherited = expired + damaged')
+  t.match(outbox.stats(), { waiting: 0, deadLetters: 3 })
+  t.match(events, [{ kind: 'damaged' }])
+  const letters = await outbox.deadLetters.list()
+  t.same(letters.map(({ reason }) => reason.code).sort(), ['DAMAGED', 'EXPIRED', 'EXPIRED'])
+  await outbox.stop()
+})
+
 t.test('entries found damaged when they are buried', async t => {
   const { path, named } = filled(t)
-  const outbox = createDiskOutbox({ path, maxBytes: 1e9, report: event => events.push(event) })
+  const outbox = createDiskOutbox({
+    path,
+    maxBytes: 1e9,
+    report: event => events.push(event),
+    onDamaged: () => t.fail('who gives entries to bury counts them all')
+  })
   const events: OutboxEvent[] = []
   await outbox.start()
   const claimed = await outbox.claim({ entries: 5000, bytes: 1e9 })

@@ -49,7 +49,7 @@ export function createSettling({ scripts, window, lease, now, know, failed }: Se
     return flushing
   }
 
-  async function entomb(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
+  async function buryInSlices(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
     for (let i = 0; i < items.length; i += BURIED) {
       const some = items.slice(i, i + BURIED)
       const holder = lease.holder()
@@ -75,7 +75,7 @@ export function createSettling({ scripts, window, lease, now, know, failed }: Se
     const reasons = new Map(items.map(({ id, reason }) => [id, reason]))
     const ids = window.lift(items.map(({ id }) => id))
     try {
-      await entomb(ids.map(id => ({ id, reason: reasons.get(id) as DeadReason })))
+      await buryInSlices(ids.map(id => ({ id, reason: reasons.get(id) as DeadReason })))
     } finally {
       window.lower(ids)
     }
