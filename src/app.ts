@@ -152,7 +152,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     anonymous: config.ANONYMOUS === 'allow' || config.SESSION_MODE === 'none',
     tag,
     reader: createReader(rulesOf(config)),
-    createLimits: (app, sender) => createLimits(config, app, sender, tag, shared, log),
+    createLimits: app => createLimits(config, app, tag, shared, log),
     ...(clientRoute ? { client: clientRoute } : {}),
     metrics,
     planLimit: code =>

@@ -1,7 +1,8 @@
 /**
  * The one table of everything this program refuses or fails with: each code's HTTP status and its sentence for the
  * browser. Codes are Logtrail's own where it has one for the case (its page "Errors"), else named in the same manner.
- * Errors are made here, thrown anywhere, and turned into an answer in `app/error-answer.ts` alone.
+ * Errors are made here, thrown anywhere, and turned into an answer in `app/error-answer.ts`, or in `guard/connections.ts` where
+ * Node.js made no request of what came.
  */
 const TABLE = {
   VALIDATION_EMPTY_BODY: [400, 'The request has no body.'],
@@ -55,7 +56,7 @@ export const MAX_FAULTS = 100
 export interface HttpErrorOptions {
   /** Said to the browser instead of the table's sentence: never anything of the inside, never what the client sent. */
   message?: string
-  faults?: readonly Fault[]
+  faults?: readonly Fault[] | undefined
   /** Whole seconds for `Retry-After`; 429 and 503 get 1 where none is given. */
   retryAfter?: number | undefined
   /** Further answer headers, lower case: `x-ratelimit-*`. */
@@ -85,6 +86,12 @@ export class HttpError extends Error {
     this.faults = options.faults
     this.retryAfter = options.retryAfter ?? (status === 429 || status === 503 ? 1 : undefined)
     this.headers = options.headers
+  }
+
+  /** The same error, but for what is named here. */
+  with(changes: HttpErrorOptions): HttpError {
+    const { message, faults, retryAfter, headers, cause } = this
+    return new HttpError(this.code, { message, faults, retryAfter, headers, cause, ...changes })
   }
 }
 

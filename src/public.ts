@@ -20,7 +20,7 @@ import {
   type RefusedConnection
 } from './guard/connections.js'
 import { createDrain, type Drain } from './guard/drain.js'
-import { type Limits, limitExceeded, type Sender, type Standing } from './guard/limits.js'
+import { type Limits, limitExceeded, type Standing } from './guard/limits.js'
 import { type OverloadOptions, refuseOverload } from './guard/overload.js'
 import { createRoom } from './guard/room.js'
 
@@ -46,7 +46,7 @@ export interface PublicOptions extends IngestOptions {
   isSpared: (address: string) => boolean
   /** Who sends: told for every request. */
   onAddress: (address: string) => void
-  createLimits: (app: FastifyInstance, sender: (request: FastifyRequest) => Sender) => Promise<Limits>
+  createLimits: (app: FastifyInstance) => Promise<Limits>
   /** What the plan allows, for a 429 of Logtrail that does not say so itself. */
   planLimit: (code: ErrorCode) => number
   logRequest: (line: () => RequestLine) => void
@@ -124,7 +124,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   const room = createRoom(options.bodyLimit, () => options.onOverload('memory'))
   app.decorateRequest('visit', null as never)
 
-  const limits = await options.createLimits(app, request => request.visit.sender)
+  const limits = await options.createLimits(app)
   const connectLimit = createConnectLimit(limits, callerOf)
   guardConnections(app.server, (request, response) => app.routing(request, response), refused, connectLimit)
   // before any other plugin: a route that one registers keeps the handler of that moment
@@ -226,7 +226,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     }
     const { sender } = request.visit
     if (sender.spared) done(passAddress(request, null))
-    else limits.address(request, sender).then(standing => done(passAddress(request, standing)), done)
+    else limits.address(sender).then(standing => done(passAddress(request, standing)), done)
   })
 
   otherMethods(app, routes.logs, 'POST')

@@ -42,7 +42,7 @@ export interface History {
   /** An answered request. Here and below: called for every request, so they count and do nothing else. */
   request(status: number, errorCode: string | undefined, milliseconds: number | undefined): void
   upstream(seconds: number): void
-  /** Who asked, for telling whether all are one: the key of the address, and the user's tag where there is one. */
+  /** Who asked, for telling whether all are one: the address, and the user's tag where there is one. */
   client(address: string): void
   user(tag: string | undefined): void
   untrustedForwarding(): void

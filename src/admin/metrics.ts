@@ -103,7 +103,7 @@ export function createMetrics(readings: Readings): Metrics {
   gauge('plan_logs_per_month', "Log entries a month that Logtrail's plan allows.", () => readings.logsPerMonth)
   new Gauge({
     name: `${prefix}degraded`,
-    help: '1 where a check of /readyz fails.',
+    help: '1 where something is amiss: a check of /readyz, or proxy_trust.',
     labelNames: ['check'] as const,
     registers,
     collect() {

@@ -5,7 +5,7 @@ import type { Reader, Reading } from '../entry/reader.js'
 import { RefusedEntries } from '../entry/refusal.js'
 import { HttpError } from '../errors.js'
 import { checkContent } from '../guard/content.js'
-import { type Limits, limitExceeded, type Standing } from '../guard/limits.js'
+import { type Limits, limitExceeded, limitHeaders, type Standing } from '../guard/limits.js'
 import { createOriginCheck } from '../guard/origin.js'
 import type { Room } from '../guard/room.js'
 import type { Session, SessionSource } from '../session/session.js'
@@ -56,7 +56,7 @@ export async function registerIngest(
         const anonymous = request.visit.sender.userId === undefined
         throw limitExceeded(anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED', standing)
       }
-      setLimitHeaders(reply, standing)
+      reply.headers(limitHeaders(standing))
     }
     checkContent(request.headers)
     request.visit.bytes = room.take(request.headers)
@@ -107,7 +107,7 @@ export async function registerIngest(
         const code = standing.code ?? (anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_LOGS_EXCEEDED')
         throw limitExceeded(code, standing)
       }
-      if (standing.requests) setLimitHeaders(reply, standing.requests)
+      if (standing.requests) reply.headers(limitHeaders(standing.requests))
     }
     visit.reading = reading
     metrics.entries('received', reading.received)
@@ -149,10 +149,4 @@ export async function registerIngest(
       refuse(visit, error)
     }
   })
-}
-
-function setLimitHeaders(reply: FastifyReply, { limit, remaining, reset }: Standing): void {
-  reply.header('x-ratelimit-limit', limit)
-  reply.header('x-ratelimit-remaining', remaining)
-  reply.header('x-ratelimit-reset', reset)
 }

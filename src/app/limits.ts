@@ -1,7 +1,7 @@
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
 import type { Redis } from 'ioredis'
 import type { Config } from '../config.js'
-import { createLocalLimits, type Limits, type Sender } from '../guard/limits.js'
+import { createLocalLimits, type Limits } from '../guard/limits.js'
 import { COUNT_SCRIPT } from '../guard/shared-counts.js'
 import { createSharedLimits } from '../guard/shared-limits.js'
 
@@ -9,7 +9,6 @@ import { createSharedLimits } from '../guard/shared-limits.js'
 export async function createLimits(
   config: Config,
   app: FastifyInstance,
-  sender: (request: FastifyRequest) => Sender,
   digest: (userId: string) => string,
   redis: Redis | undefined,
   log: FastifyBaseLogger
@@ -22,7 +21,7 @@ export async function createLimits(
     anonymousRequests: config.RATE_LIMIT_ANONYMOUS_MAX,
     anonymousEntries: config.RATE_LIMIT_ANONYMOUS_LOGS_MAX
   }
-  const local = await createLocalLimits(app, settings, sender)
+  const local = await createLocalLimits(app, settings)
   if (redis === undefined) return local
   // ioredis sends the script's digest, and its text only to a server that does not know it yet
   redis.defineCommand('logtrailCount', { lua: COUNT_SCRIPT })

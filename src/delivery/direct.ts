@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { HttpError } from '../errors.js'
+import type { HttpError } from '../errors.js'
 import type { ProxiedResponse, UpstreamAnswer } from '../logtrail/answer.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import { UpstreamFault } from '../logtrail/fault.js'
@@ -82,12 +82,12 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
     const error = toHttpError(inBrowsersWords(request, verdict), answer, at)
     if (error.statusCode === 429) {
       // of a 429 both are always there
-      const { code, message, retryAfter, headers } = error as HttpError & { retryAfter: number; headers: object }
+      const { retryAfter } = error as HttpError & { retryAfter: number }
       const month = verdict.kind === 'quota'
       limited = {
         // to the millisecond, since a second that was rounded up before is not rounded up again
         until: month ? verdict.untilMs : at + retryAfter * 1000,
-        error: left => new HttpError(code, { message, retryAfter: left, headers }),
+        error: left => error.with({ retryAfter: left, cause: undefined }),
         askAt: month ? at + QUOTA_PROBE : Number.POSITIVE_INFINITY
       }
     }

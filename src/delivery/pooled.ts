@@ -125,7 +125,7 @@ export function createPooled(options: PooledOptions): Delivery {
     const reason = error()
     for (const [waiter, faults] of late) {
       const delivered = waiter.total - faults.length - (waiter.refused?.length ?? 0)
-      waiter.reject(delivered > 0 ? naming(faults.sort(byIndex), reason) : reason)
+      waiter.reject(delivered > 0 ? reason.with({ faults: faults.sort(byIndex) }) : reason)
     }
   }
 
@@ -210,9 +210,4 @@ export function createPooled(options: PooledOptions): Delivery {
 
 function byIndex(a: Fault, b: Fault): number {
   return Number(a.log_index) - Number(b.log_index)
-}
-
-function naming(faults: Fault[], { code, message, retryAfter, headers, cause }: HttpError): HttpError {
-  const waits = retryAfter === undefined ? {} : { retryAfter }
-  return new HttpError(code, { message, cause, faults, ...waits, ...(headers === undefined ? {} : { headers }) })
 }

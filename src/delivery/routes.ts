@@ -96,7 +96,5 @@ export function inRequest(faults: readonly Fault[], positions: readonly number[]
 }
 
 function withFaults(error: HttpError, positions: readonly number[]): HttpError {
-  if (error.faults === undefined) return error
-  const { code, message, retryAfter, headers, cause } = error
-  return new HttpError(code, { message, retryAfter, headers, cause, faults: inRequest(error.faults, positions) })
+  return error.faults === undefined ? error : error.with({ faults: inRequest(error.faults, positions) })
 }

@@ -1,3 +1,5 @@
+import { BoundedMap } from '../bounded-map.js'
+
 /**
  * What a reader of JSON could take a name for. Two spellings that fold to the same are treated as one name wherever that is
  * the safe side: fields to drop, fields to redact, `id` within `actor`. Case, `_` and `-` do not matter; nor do compatibility
@@ -38,8 +40,8 @@ export interface Names {
 const SPEAKABLE = 48
 const UNSPEAKABLE = /[^\p{L}\p{N}\p{P}\p{S} ]+/gu
 
-/** Names remembered, twice over at most, so that a flood of new ones costs time but no memory. */
-const GENERATION = 512
+/** Names remembered, so that a flood of new ones costs time but no memory. */
+const REMEMBERED = 1024
 const LONGEST_REMEMBERED = 64
 
 /**
@@ -54,34 +56,25 @@ export function createNames(
   longest = Number.POSITIVE_INFINITY
 ): Names {
   const secret = redactFields.map(foldName).filter(name => name !== '')
-  // Most names are told apart by their last letter.
-  const lastLetters = new Set(secret.map(name => name.charCodeAt(name.length - 1)))
-  let young = new Map<string, NameFacts>()
-  let old = new Map<string, NameFacts>()
+  const known = new BoundedMap<NameFacts>(REMEMBERED)
 
   function learn(name: string): NameFacts {
     if (name.length > longest) return { plain: true, forbidden: false, redact: false, sent: name, folded: name }
     const folded = foldName(name)
     const sent = mask(name)
-    const redact =
-      lastLetters.has(folded.charCodeAt(folded.length - 1)) && secret.some(ending => folded.endsWith(ending))
+    const redact = secret.some(ending => folded.endsWith(ending))
     const forbidden = name === 'constructor' || isProto(name)
     return { plain: !forbidden && !redact && sent === name, forbidden, redact, sent, folded }
   }
 
   function recall(name: string): NameFacts {
-    if (name.length > LONGEST_REMEMBERED) return learn(name)
-    const facts = old.get(name) ?? learn(name)
-    if (young.size >= GENERATION) {
-      old = young
-      young = new Map()
-    }
-    young.set(name, facts)
+    const facts = learn(name)
+    if (name.length <= LONGEST_REMEMBERED) known.set(name, facts)
     return facts
   }
 
   return {
-    facts: name => young.get(name) ?? recall(name),
+    facts: name => known.get(name) ?? recall(name),
     speak(name) {
       const masked = maskSpoken(name.slice(0, 4 * SPEAKABLE))
       const short = masked.length > SPEAKABLE ? `${masked.slice(0, SPEAKABLE)}…` : masked

@@ -39,14 +39,6 @@ export interface Walk {
 
 export const FORBIDDEN = 'must have another name: __proto__ and constructor are refused'
 
-const LONE_SURROGATE = /\p{Cs}/u
-const LONE_SURROGATES = /\p{Cs}/gu
-
-/** `text` as it survives UTF-8: lone surrogates become U+FFFD, so that sizes counted are sizes sent. */
-export function wellFormed(text: string): string {
-  return LONE_SURROGATE.test(text) ? text.replace(LONE_SURROGATES, '\ufffd') : text
-}
-
 /** Twelve digits: no card's number is shorter than 13. */
 const LONGEST_HARMLESS = 999_999_999_999
 
@@ -89,7 +81,8 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
   }
 
   function text(name: string | number, value: string): string {
-    const formed = escapes ? wellFormed(value) : value
+    // as it survives UTF-8, so that sizes counted are sizes sent
+    const formed = escapes ? value.toWellFormed() : value
     const masked = mask(formed)
     if (masked !== formed) hide(name)
     return masked
@@ -159,7 +152,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
     const renamed: Fields = {}
     for (const name in object) {
       const { sent } = names.facts(name)
-      if (sent !== wellFormed(name)) hide(name)
+      if (sent !== name.toWellFormed()) hide(name)
       renamed[sent] = object[name]
     }
     return renamed

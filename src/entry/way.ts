@@ -8,7 +8,7 @@ import type { Rules, Who } from './rules.js'
 import { REDACTED } from './scan.js'
 import { BRANCHES, type Entry, type Fields, isEntry, KNOWN, LEVELS, schemaFaults } from './schema.js'
 import { contextStamps, stampActor, stampContext } from './stamp.js'
-import { createWalk, type Deed, FORBIDDEN, wellFormed } from './walk.js'
+import { createWalk, type Deed, FORBIDDEN } from './walk.js'
 
 /** One thing done to one field. `log_index` as in a fault. */
 export interface Note {
@@ -41,7 +41,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   const mask = createMask(rules.redactPatterns, rules.redactFields, limits.maxLogBytes)
   // No answer may hold a key, whatever entries may: of names in faults it is masked without being asked for.
   const maskSpoken = createMask(['logtrail-key', ...rules.redactPatterns], rules.redactFields)
-  const wellMasked = (by: typeof mask) => (name: string) => by(wellFormed(name))
+  const wellMasked = (by: typeof mask) => (name: string) => by(name.toWellFormed())
   const names = createNames(rules.redactFields, wellMasked(mask), wellMasked(maskSpoken), limits.maxLogBytes)
   const fold = (name: string) => names.facts(name).folded
   const drops = rules.dropFields.length === 0 ? undefined : createDrops(rules.dropFields)
@@ -228,7 +228,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
       notes = NO_NOTES as Note[]
       counts = { filtered: 0, trimmed: 0, redacted: 0 }
       environments = 0
-      userId = who.userId === undefined ? undefined : wellFormed(who.userId)
+      userId = who.userId === undefined ? undefined : who.userId.toWellFormed()
       walk.escapes(escapes)
       if (stampsContext) stamps = contextStamps(rules.stampContext, who)
     },

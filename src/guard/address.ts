@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { isIP, isIPv4 } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
+import { BoundedMap } from '../bounded-map.js'
 
 /** An IPv6 customer is handed a /64 at least, and may use any address of it (RFC 6177): it counts as one sender. */
 const IPV6_SUBNET = 64
@@ -63,17 +64,14 @@ const MAX_CALLERS = 10_000
 export function createCallers(
   isSpared: (address: string) => boolean
 ): (claimed: string | undefined, socketAddress: string | undefined) => Caller {
-  const known = new Map<string, Caller>()
+  const known = new BoundedMap<Caller>(MAX_CALLERS)
   return (claimed, socketAddress) => {
-    const found = known.get(claimed as string)
+    const found = claimed === undefined ? undefined : known.get(claimed)
     if (found !== undefined) return found
     const address = clientAddress(claimed, socketAddress)
     const caller = { address, key: foldAddress(address), spared: isSpared(address) }
     // anything else stands for the socket that it came from
-    if (claimed !== undefined && isIP(claimed) !== 0) {
-      if (known.size >= MAX_CALLERS) known.clear()
-      known.set(claimed, caller)
-    }
+    if (claimed !== undefined && isIP(claimed) !== 0) known.set(claimed, caller)
     return caller
   }
 }

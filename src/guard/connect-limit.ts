@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import type { FastifyRequest } from 'fastify'
 import type { HttpError } from '../errors.js'
 import type { createCallers } from './address.js'
 import { type Limits, limitExceeded, type Sender } from './limits.js'
@@ -17,8 +16,7 @@ export function createConnectLimit(
     const { key, spared } = callerOf(undefined, socket.remoteAddress)
     if (spared) return undefined
     const sender: Sender = { addressKey: key, userId: undefined }
-    // as much of a request as the limit reads
-    const standing = await limits.address({ routeOptions: {}, visit: { sender } } as unknown as FastifyRequest, sender)
+    const standing = await limits.address(sender)
     const exceeded = await limits.uncounted?.(sender, false)
     if (standing?.exceeded) return limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
     return exceeded ? limitExceeded(exceeded.code, exceeded) : undefined

@@ -47,7 +47,7 @@ export interface Sender {
 
 export interface Limits {
   /** Counts one request of the sender's address; null where that limit is off. */
-  address(request: FastifyRequest, sender: Sender): Promise<Standing | null>
+  address(sender: Sender): Promise<Standing | null>
   /** Counts one request of the user, or of the address where there is no session. Without a promise. */
   request(sender: Sender): Standing | null
   /**
@@ -65,6 +65,8 @@ export interface Limits {
 }
 
 export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>
+
+const NO_ROUTE = {}
 
 /** Where a sender stands with a limit that has counted so much. */
 export function standingOf(limit: number, { current, ttl, exceeded }: Counted, now: number): Standing {
@@ -93,13 +95,8 @@ export function limitHeaders(standing: Pick<Standing, 'limit' | 'remaining' | 'r
 /**
  * The limits of one process, counted in its memory, over stores that an attacker cannot make forget: addresses by
  * @fastify/rate-limit; users' requests and entries, of which the plugin cannot count several at once, without it.
- * @param sender reads who a request counts for
  */
-export async function createLocalLimits(
-  app: FastifyInstance,
-  settings: LimitSettings,
-  sender: (request: FastifyRequest) => Sender
-): Promise<Limits> {
+export async function createLocalLimits(app: FastifyInstance, settings: LimitSettings): Promise<Limits> {
   const now = settings.now ?? Date.now
   class Counts extends CountStore {
     constructor() {
@@ -110,7 +107,9 @@ export async function createLocalLimits(
 
   function addressLimit(max: number) {
     if (max === 0) return async () => null
-    const keyGenerator = (request: FastifyRequest) => sender(request).addressKey
+    // All that the plugin reads of a request, besides what its keyGenerator does: a CONNECT, for one, has no request.
+    const asRequest = ({ addressKey }: Sender) => ({ routeOptions: NO_ROUTE, addressKey }) as unknown as FastifyRequest
+    const keyGenerator = (asked: FastifyRequest) => (asked as unknown as Sender).addressKey
     const check = app.createRateLimit({ max, timeWindow: settings.window, keyGenerator })
     const standing = (said: Awaited<ReturnType<typeof check>>): Standing => {
       // it has no list of spared addresses: those are never asked about
@@ -118,7 +117,7 @@ export async function createLocalLimits(
       return standingOf(max, { current: max - remaining, ttl, exceeded: isExceeded }, now())
     }
     // no async function, whose own promise each request would wait for besides the plugin's
-    return (request: FastifyRequest) => check(request).then(standing)
+    return (sender: Sender) => check(asRequest(sender)).then(standing)
   }
 
   function requestLimit(max: number) {

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import { type Exceeded, type LimitSettings, type Limits, type Sender, type Standing, standingOf } from './limits.js'
 import { type Answers, type Counting, createSharedCounts, type Keys, type Maxima } from './shared-counts.js'
 
@@ -88,8 +87,8 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
   }
 
   return {
-    async address(request: FastifyRequest, sender: Sender) {
-      const own = await local.address(request, sender)
+    async address(sender) {
+      const own = await local.address(sender)
       return (own?.exceeded ? own : undefined) ?? known(sender, 0) ?? own
     },
     request(sender) {

@@ -13,8 +13,8 @@ const SMALL = 1024
 const LARGE = 65_536
 
 /**
- * Which entries wait, whose they are and whose turn it is: everything about the queue but the entries themselves. Both
- * stores of one process, memory and disk, stand on it.
+ * Which entries wait, whose they are and whose turn it is: everything about the queue but the entries themselves. The
+ * stores of one process, memory and disk, stand on it, and what a replica holds of the queue in Redis.
  *
  * An entry is a row of columns (45 bytes), a user a row in `Users`; a user's waiting entries are a list in the order of
  * their sequence, linked both ways so that any of them may leave, the users who may be claimed from stand in a ring, and

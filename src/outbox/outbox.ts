@@ -145,7 +145,7 @@ export interface Outbox {
   acknowledge(ids: readonly EntryId[]): void | Promise<void>
 
   /** Claimed entries were not delivered: back to their places in front of their users' queues. In memory alone, at once. */
-  release(ids: readonly EntryId[]): void | Promise<void>
+  release(ids: readonly EntryId[]): void
 
   /**
    * Claimed entries become dead letters, atomically and durably: a crash finds each in one of the two places.

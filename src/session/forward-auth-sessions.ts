@@ -1,7 +1,7 @@
+import { BoundedMap } from '../bounded-map.js'
 import { HttpError } from '../errors.js'
 import { createAnswerReader, type Recognised } from './auth-answer.js'
 import { readBearer } from './bearer.js'
-import { BoundedMap } from './bounded-map.js'
 import { findCookie } from './cookies.js'
 import { digest } from './digest.js'
 import { createGate, GateClosed } from './gate.js'

@@ -39,10 +39,10 @@ export function createJwksSource(options: JwksOptions): KeySource {
   let fetching: Promise<void> | undefined
   let fault: string | undefined
   let failures = 0
-  /** When the last fetch began, when the last one ended, and when the last good one ended. */
-  let triedAt = Number.NEGATIVE_INFINITY
   /** When the last fetch for a key that is not known began. */
   let soughtAt = Number.NEGATIVE_INFINITY
+  /** When the last fetch began, when the last one ended, and when the last good one ended. */
+  let triedAt = Number.NEGATIVE_INFINITY
   let lookedAt = Number.NEGATIVE_INFINITY
   let fetchedAt = Number.NEGATIVE_INFINITY
 

@@ -1,7 +1,7 @@
 import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
+import { BoundedMap } from '../bounded-map.js'
 import { HttpError } from '../errors.js'
 import { readBearer } from './bearer.js'
-import { BoundedMap } from './bounded-map.js'
 import { decodeCookie, findCookie } from './cookies.js'
 import { digest } from './digest.js'
 import { createHttpGet } from './http-get.js'

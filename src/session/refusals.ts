@@ -1,5 +1,5 @@
-import { HttpError } from '../errors.js'
-import { BoundedMap } from './bounded-map.js'
+import { BoundedMap } from '../bounded-map.js'
+import type { HttpError } from '../errors.js'
 
 /** So many are remembered. */
 const MOST = 2_000
@@ -30,8 +30,7 @@ export class Refusals {
   check(id: string, now: number): void {
     const known = this.#known.get(id)
     if (known === undefined || now >= known.until) return
-    const { code, cause } = known.error
-    throw new HttpError(code, { cause })
+    throw known.error.with({})
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto'
-import { BoundedMap } from './bounded-map.js'
+import { BoundedMap } from '../bounded-map.js'
 
 /**
  * Makes the `X-Session-Tag`: a keyed digest of the user, 16 hex digits, equal for one user over all replicas and restarts

@@ -26,12 +26,15 @@ async function listener(parts: Partial<PublicOptions>) {
     anonymous: true,
     tag: String,
     reader: {} as Reader,
-    createLimits: (app, sender) =>
-      createLocalLimits(
-        app,
-        { window: 1000, address: 0, userRequests: 0, userEntries: 0, anonymousRequests: 0, anonymousEntries: 0 },
-        sender
-      ),
+    createLimits: app =>
+      createLocalLimits(app, {
+        window: 1000,
+        address: 0,
+        userRequests: 0,
+        userEntries: 0,
+        anonymousRequests: 0,
+        anonymousEntries: 0
+      }),
     metrics,
     planLimit: () => 1,
     logRequest() {},

@@ -1,4 +1,4 @@
-import fastify, { type FastifyRequest } from 'fastify'
+import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import {
   createLocalLimits,
@@ -22,16 +22,8 @@ const OFF: LimitSettings = {
 async function limitsOf(t: Test, settings: Partial<LimitSettings>) {
   const app = fastify()
   t.teardown(() => app.close())
-  const senders = new Map<FastifyRequest, Sender>()
-  const limits = await createLocalLimits(app, { ...OFF, ...settings }, request => senders.get(request) as Sender)
-  return {
-    ...limits,
-    byAddress(addressKey: string) {
-      const request = { routeOptions: {} } as FastifyRequest
-      senders.set(request, nobody(addressKey))
-      return limits.address(request, nobody(addressKey))
-    }
-  }
+  const limits = await createLocalLimits(app, { ...OFF, ...settings })
+  return { ...limits, byAddress: (addressKey: string) => limits.address(nobody(addressKey)) }
 }
 
 const user = (userId: string): Sender => ({ addressKey: '192.0.2.1', userId })

@@ -13,7 +13,6 @@ const SETTINGS: LimitSettings = {
 }
 const ADA: Sender = { addressKey: '192.0.2.1', userId: 'ada' }
 const NOBODY: Sender = { addressKey: '192.0.2.1', userId: undefined }
-const REQUEST = {} as never
 
 /** Count and ms left of address, requests and entries, and whether the entries were taken. */
 type Answer = [number, number, number, number, number, number, number]
@@ -64,7 +63,7 @@ t.test('a request that ended before its entries were known can take its address 
   const { limits, state } = limitsOf()
   state.answer = async () => [101, 900, 0, 0, 0, 0, 1]
   t.match(await limits.uncounted?.(NOBODY, false), { exceeded: true, limit: 100, code: 'RATE_LIMIT_IP_EXCEEDED' })
-  t.match(await limits.address(REQUEST, NOBODY), { exceeded: true, limit: 100 })
+  t.match(await limits.address(NOBODY), { exceeded: true, limit: 100 })
 })
 
 t.test('and its user, where it was asked about', async t => {
@@ -72,7 +71,7 @@ t.test('and its user, where it was asked about', async t => {
   state.answer = async () => [1, 900, 11, 900, 0, 0, 1]
   t.match(await limits.uncounted?.(ADA, true), { exceeded: true, limit: 10, code: 'RATE_LIMIT_USER_EXCEEDED' })
   t.match(limits.request(ADA), { exceeded: true, limit: 10 })
-  t.equal(await limits.address(REQUEST, ADA), null)
+  t.equal(await limits.address(ADA), null)
 })
 
 t.test('where its sender was not asked about, its address alone is counted', async t => {
@@ -99,7 +98,7 @@ t.test('who has used up a limit is over it with the next request, which need not
   state.answer = async () => [100, 900, 10, 900, 1, 900, 1]
   t.match(await limits.entries(ADA, 1), { exceeded: false })
   t.match(limits.request(ADA), { exceeded: true, limit: 10, remaining: 0 })
-  t.match(await limits.address(REQUEST, ADA), { exceeded: true, limit: 100, remaining: 0 })
+  t.match(await limits.address(ADA), { exceeded: true, limit: 100, remaining: 0 })
   t.equal(asked.length, 1)
 })
 
@@ -113,7 +112,7 @@ t.test('a spared address has no limit, and is not counted', async t => {
 t.test("this replica's own count refuses although all together have room", async t => {
   const own = { limit: 50, remaining: 0, reset: 0, retryAfter: 7, exceeded: true }
   const { limits } = limitsOf({}, own)
-  t.equal(await limits.address(REQUEST, ADA), own)
+  t.equal(await limits.address(ADA), own)
   t.equal(limits.request(ADA), own)
   t.equal(await limits.entries(ADA, 1), own)
 })

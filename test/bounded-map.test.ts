@@ -1,5 +1,5 @@
 import t from 'tap'
-import { BoundedMap } from '../../src/session/bounded-map.js'
+import { BoundedMap } from '../src/bounded-map.js'
 
 t.test('holds no more than its size, and keeps what is used', async t => {
   const map = new BoundedMap<number>(100)
