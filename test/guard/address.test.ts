@@ -137,7 +137,7 @@ t.test('listed addresses are spared the limit by address', async t => {
   }
 })
 
-t.test('callers are read once, and of more than ten thousand the earlier ones again', async t => {
+t.test('callers are read once, and of more than ten thousand those who were away for longest again', async t => {
   const asked: string[] = []
   const callerOf = createCallers(address => asked.push(address) < 0)
   const address = (n: number) => `10.0.${n >> 8}.${n & 255}`
@@ -146,5 +146,7 @@ t.test('callers are read once, and of more than ten thousand the earlier ones ag
   t.equal(asked.length, 10_000)
   callerOf(address(10_000), undefined)
   callerOf(address(0), undefined)
+  t.equal(asked.length, 10_001, 'who came again is known')
+  callerOf(address(1), undefined)
   t.equal(asked.length, 10_002)
 })
