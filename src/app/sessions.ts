@@ -41,9 +41,9 @@ async function jwt(config: Config, userAgent: string, log: FastifyBaseLogger): P
     cookie: config.SESSION_COOKIE,
     userClaim: config.SESSION_USER_CLAIM,
     key: secret ? { secret } : publicKey ? { publicKey } : { jwksUrl: jwksUrl! },
-    algorithms: listed(config.SESSION_JWT_ALGORITHMS),
-    issuer: listed(config.SESSION_JWT_ISSUER),
-    audience: listed(config.SESSION_JWT_AUDIENCE),
+    algorithms: config.SESSION_JWT_ALGORITHMS,
+    issuer: config.SESSION_JWT_ISSUER,
+    audience: config.SESSION_JWT_AUDIENCE,
     clockSkewMs: config.SESSION_JWT_CLOCK_SKEW,
     userAgent,
     onFault(message) {
@@ -70,9 +70,4 @@ async function redisStore(config: Config, log: FastifyBaseLogger): Promise<Sessi
       closeRedis(redis)
     }
   }
-}
-
-/** An empty list is one that was not set. */
-function listed(values: readonly string[]): readonly string[] | undefined {
-  return values.length === 0 ? undefined : values
 }

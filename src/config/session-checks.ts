@@ -1,8 +1,8 @@
-import { createPublicKey } from 'node:crypto'
 import { parseKey } from '../logtrail/key.js'
+import { ASYMMETRIC, algorithmsOf, HMAC, MIN_SHARED_SECRET, readPublic } from '../session/key-material.js'
 import type { Findings } from './checks.js'
 import type { Name } from './schema.js'
-import { algorithmsOf, HMAC_ALGORITHMS, isPlaceholder, MIN_SHARED_SECRET } from './secrets.js'
+import { isPlaceholder } from './secrets.js'
 
 /** What the chosen mode needs. */
 export function checkSession(findings: Findings): void {
@@ -51,22 +51,16 @@ function requireWithJwks({ isSet, fault }: Findings, name: Name, what: string): 
 
 function checkAlgorithms({ values, isSet, fault }: Findings): void {
   const chosen: readonly string[] = values.SESSION_JWT_ALGORITHMS ?? []
-  const hmac: readonly string[] = HMAC_ALGORITHMS
   const pem = values.SESSION_JWT_PUBLIC_KEY
-  let wrong: string[] = []
-  let right = ''
-  if (isSet('SESSION_JWT_SECRET')) {
-    wrong = chosen.filter(algorithm => !hmac.includes(algorithm))
-    right = `${hmac.join(', ')} with SESSION_JWT_SECRET`
-  } else if (pem) {
-    const able = algorithmsOf(createPublicKey(pem))
-    wrong = chosen.filter(algorithm => !able.includes(algorithm))
-    right = `${able.join(', ')} with this SESSION_JWT_PUBLIC_KEY`
-  } else if (isSet('SESSION_JWKS_URL')) {
-    wrong = chosen.filter(algorithm => hmac.includes(algorithm))
-    right = 'algorithms with public keys with SESSION_JWKS_URL'
+  const refuse = (able: readonly string[], right: string): void => {
+    const wrong = chosen.filter(algorithm => !able.includes(algorithm))
+    if (wrong.length > 0) fault('SESSION_JWT_ALGORITHMS', `must be ${right}, not ${wrong.join(', ')}`)
   }
-  if (wrong.length > 0) fault('SESSION_JWT_ALGORITHMS', `must be ${right}, not ${wrong.join(', ')}`)
+  if (isSet('SESSION_JWT_SECRET')) refuse(HMAC, `${HMAC.join(', ')} with SESSION_JWT_SECRET`)
+  if (isSet('SESSION_JWKS_URL')) refuse(ASYMMETRIC, 'algorithms with public keys with SESSION_JWKS_URL')
+  if (!pem) return
+  const able = algorithmsOf(readPublic(pem))
+  refuse(able, `${able.join(', ')} with this SESSION_JWT_PUBLIC_KEY`)
 }
 
 function checkRedis({ values, isSet, fault, warn }: Findings): void {

@@ -1,5 +1,6 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
+import { createHash, createPublicKey, type JsonWebKey } from 'node:crypto'
 import { type CryptoKey, importJWK, type JWK } from 'jose'
+import { algorithmsOf, HMAC, readPublic, readSecret } from './key-material.js'
 
 /** A key that tokens are verified with, good for the algorithms of its own kind alone (RFC 8725, 3.1). */
 export interface VerificationKey {
@@ -28,44 +29,20 @@ export interface KeySource {
   close(): Promise<void>
 }
 
-const HMAC = ['HS256', 'HS384', 'HS512']
-const RSA = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
-const ED25519 = ['EdDSA', 'Ed25519']
-const CURVES: Readonly<Record<string, string>> = { 'P-256': 'ES256', 'P-384': 'ES384', 'P-521': 'ES512' }
-
-/** What the keys of a set can be good for: asymmetric algorithms alone. */
-export const ASYMMETRIC: readonly string[] = [...RSA, ...Object.values(CURVES), ...ED25519]
-
-/** RFC 7518, 3.3, and what jose verifies with. */
-const MIN_RSA_BITS = 2048
-
 /**
- * The algorithms of `family` that `wanted` names, all of them when it names none. Throws an Error when it names one of
- * another family: a token's algorithm must never be able to change what a key means.
+ * The algorithms of `family` that `wanted` names, all of them when it names none. What is of another family has no part in
+ * it: a token's algorithm must never be able to change what a key means.
  */
-export function narrow(family: readonly string[], wanted: readonly string[] | undefined): readonly string[] {
-  if (wanted === undefined || wanted.length === 0) return family
-  const strangers = wanted.filter(algorithm => !family.includes(algorithm))
-  if (strangers.length > 0) {
-    throw new Error(
-      `SESSION_JWT_ALGORITHMS: ${strangers.join(', ')} cannot be verified with this key, which takes ${family.join(', ')}`
-    )
-  }
-  return wanted
+export function narrow(family: readonly string[], wanted: readonly string[]): readonly string[] {
+  return wanted.length === 0 ? family : family.filter(algorithm => wanted.includes(algorithm))
 }
 
-/** A shared secret of at least 32 bytes, taken as it is. Throws an Error, which never quotes it, when it will not do. */
-export function createSecretKeySource(secret: string | Buffer, wanted?: readonly string[]): KeySource {
-  const bytes = typeof secret === 'string' ? Buffer.from(secret) : secret
-  // The other half of algorithm confusion: what is public must not become the secret.
-  if (bytes.includes('-----BEGIN ') || bytes.includes('"kty"')) {
-    throw new Error('SESSION_JWT_SECRET: holds a key in PEM or JWK form; give a PEM as SESSION_JWT_PUBLIC_KEY')
-  }
-  if (bytes.length < 32) {
-    throw new Error(
-      `SESSION_JWT_SECRET: must be at least 32 bytes long, is ${bytes.length}; \`openssl rand -hex 32\` makes one`
-    )
-  }
+/**
+ * A shared secret.
+ * @throws Error as readSecret does
+ */
+export function createSecretKeySource(secret: string, wanted: readonly string[]): KeySource {
+  const bytes = readSecret(secret)
   const algorithms = narrow(HMAC, wanted)
   return fixed(
     toKey('', undefined, algorithms, algorithm =>
@@ -76,17 +53,13 @@ export function createSecretKeySource(secret: string | Buffer, wanted?: readonly
 }
 
 /**
- * A public key or a certificate in PEM; line breaks may be written `\n`, as in .env files. RSA keys take RS and PS
- * algorithms, elliptic ones that of their curve, Ed25519 its own. Throws an Error when it will not do.
+ * A public key in PEM.
+ * @throws Error as readPublic does
  */
-export function createPublicKeySource(pem: string, wanted?: readonly string[]): KeySource {
-  const jwk = publicJwk(pem.replaceAll('\\n', '\n'))
-  const family = algorithmsOf(jwk)
-  if (family.length === 0)
-    throw new Error(
-      'SESSION_JWT_PUBLIC_KEY: keys of this kind are not supported; use RSA, P-256, P-384, P-521 or Ed25519'
-    )
-  const algorithms = narrow(family, wanted)
+export function createPublicKeySource(pem: string, wanted: readonly string[]): KeySource {
+  const key = readPublic(pem)
+  const jwk = key.export({ format: 'jwk' }) as JWK
+  const algorithms = narrow(algorithmsOf(key), wanted)
   return fixed(toKey('', undefined, algorithms, importer(jwk)), `a public key (${jwk.crv ?? jwk.kty})`)
 }
 
@@ -99,7 +72,7 @@ export function fromSet(jwk: unknown, allowed: readonly string[]): VerificationK
   if (key_ops !== undefined && !(Array.isArray(key_ops) && key_ops.includes('verify'))) return undefined
   if (kid !== undefined && typeof kid !== 'string') return undefined
   const plain = { kty, crv, n, e, x, y } as JWK
-  const algorithms = algorithmsOf(plain).filter(a => allowed.includes(a) && (alg === undefined || alg === a))
+  const algorithms = algorithmsOfJwk(plain).filter(a => allowed.includes(a) && (alg === undefined || alg === a))
   if (algorithms.length === 0) return undefined
   const id = createHash('sha256')
     .update(JSON.stringify([plain, kid, algorithms]))
@@ -107,32 +80,12 @@ export function fromSet(jwk: unknown, allowed: readonly string[]): VerificationK
   return toKey(id, kid, algorithms, importer(plain))
 }
 
-function algorithmsOf({ kty, crv, n }: JWK): readonly string[] {
-  if (kty === 'RSA' && typeof n === 'string' && Buffer.from(n, 'base64url').length * 8 >= MIN_RSA_BITS) return RSA
-  if (kty === 'EC' && typeof crv === 'string' && Object.hasOwn(CURVES, crv)) return [CURVES[crv] as string]
-  if (kty === 'OKP' && crv === 'Ed25519') return ED25519
-  return []
-}
-
-function publicJwk(pem: string): JWK {
-  if (pem.includes('PRIVATE KEY-----')) {
-    throw new Error('SESSION_JWT_PUBLIC_KEY: holds a private key, which only the app may have; give its public half')
-  }
-  let key: KeyObject
+function algorithmsOfJwk(jwk: JWK): readonly string[] {
   try {
-    key = createPublicKey(pem)
+    return algorithmsOf(createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' }))
   } catch {
-    throw new Error(
-      'SESSION_JWT_PUBLIC_KEY: is not a public key or certificate in PEM form (-----BEGIN PUBLIC KEY-----)'
-    )
-  }
-  if (key.asymmetricKeyType === 'rsa' && Number(key.asymmetricKeyDetails?.modulusLength) < MIN_RSA_BITS) {
-    throw new Error(`SESSION_JWT_PUBLIC_KEY: RSA keys must have at least ${MIN_RSA_BITS} bits`)
-  }
-  try {
-    return key.export({ format: 'jwk' }) as JWK
-  } catch {
-    return { kty: String(key.asymmetricKeyType) }
+    // It is no public key at all: a secret, a kind that Node.js does not know, a member that is missing or broken.
+    return []
   }
 }
 

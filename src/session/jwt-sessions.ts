@@ -7,19 +7,19 @@ import { digest } from './digest.js'
 import { createHttpGet } from './http-get.js'
 import { createJwksSource } from './jwks.js'
 import {
-  ASYMMETRIC,
   createPublicKeySource,
   createSecretKeySource,
   type KeySource,
   narrow,
   type VerificationKey
 } from './jwt-keys.js'
+import { ASYMMETRIC } from './key-material.js'
 import { Refusals } from './refusals.js'
 import type { Session, SessionSource } from './session.js'
 import { createPathReader, toUserId } from './user-id.js'
 
 /** What tokens are verified with: exactly one of these. */
-export type JwtKey = { secret: string | Buffer } | { publicKey: string } | { jwksUrl: string }
+export type JwtKey = { secret: string } | { publicKey: string } | { jwksUrl: string }
 
 export interface JwtSessionsOptions {
   /** Name of the cookie that carries the token. */
@@ -27,11 +27,11 @@ export interface JwtSessionsOptions {
   /** Where the user id is: a claim, or a dotted path. */
   userClaim: string
   key: JwtKey
-  /** Narrows the algorithms the key allows. */
-  algorithms?: readonly string[] | undefined
-  /** Required with a key set, checked whenever given; of a list, any one. */
-  issuer?: string | readonly string[] | undefined
-  audience?: string | readonly string[] | undefined
+  /** Narrows the algorithms the key allows, where it names any. */
+  algorithms: readonly string[]
+  /** Any one of these, where there are any. A key set signs for every app of its provider: without them it lets nobody in. */
+  issuer: readonly string[]
+  audience: readonly string[]
   /** Milliseconds by which clocks may differ. Default 30,000. */
   clockSkewMs?: number | undefined
   userAgent?: string | undefined
@@ -65,11 +65,12 @@ interface Good {
 
 /**
  * Sessions that are signed tokens (RFC 7519, by the rules of RFC 8725): the key decides the algorithms, `exp` and the user
- * claim are required, issuer and audience are checked before anything is remembered. Throws an Error that names the
- * variable when the configuration will not do.
+ * claim are required, issuer and audience are checked before anything is remembered.
+ * @throws Error about a key that tokens cannot be verified with, which the configuration refuses before
  */
 export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
-  const { cookie, issuer, audience, now = Date.now, clockSkewMs = 30_000 } = options
+  const { cookie, key, issuer, audience, now = Date.now, clockSkewMs = 30_000 } = options
+  const ofSet = 'jwksUrl' in key
   const readUser = createPathReader(options.userClaim)
   const good = new BoundedMap<Good>(MAX_GOOD)
   const bad = new Refusals(BAD_MS)
@@ -79,8 +80,8 @@ export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
     algorithms: [...keys.algorithms],
     requiredClaims: ['exp'],
     clockTolerance: clockSkewMs / 1000,
-    ...(issuer === undefined ? {} : { issuer: typeof issuer === 'string' ? issuer : [...issuer] }),
-    ...(audience === undefined ? {} : { audience: typeof audience === 'string' ? audience : [...audience] })
+    ...(ofSet || issuer.length > 0 ? { issuer: [...issuer] } : {}),
+    ...(ofSet || audience.length > 0 ? { audience: [...audience] } : {})
   }
 
   async function verify(token: string, id: string, via: Session['via']): Promise<Session> {
@@ -152,12 +153,9 @@ export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
 }
 
 function createKeys(options: JwtSessionsOptions, now: () => number, onChange: () => void): KeySource {
-  const { key, algorithms, issuer, audience, ca, onFault, userAgent = 'logtrail-bff' } = options
+  const { key, algorithms, ca, onFault, userAgent = 'logtrail-bff' } = options
   if ('secret' in key) return createSecretKeySource(key.secret, algorithms)
   if ('publicKey' in key) return createPublicKeySource(key.publicKey, algorithms)
-  // Without them any token of the provider would do, made for whatever other app.
-  if (!issuer?.length) throw new Error('SESSION_JWT_ISSUER: is required with SESSION_JWKS_URL')
-  if (!audience?.length) throw new Error('SESSION_JWT_AUDIENCE: is required with SESSION_JWKS_URL')
   const fitting = narrow(ASYMMETRIC, algorithms)
   const http = createHttpGet({ timeoutMs: JWKS_TIMEOUT_MS, maxBytes: JWKS_MAX_BYTES, connections: 1, ca })
   return createJwksSource({ url: key.jwksUrl, ...http, algorithms: fitting, userAgent, now, onChange, onFault })

@@ -235,7 +235,12 @@ const CASES: Record<Name, Cases> = {
     wrong: [
       ...rejected(/must be at least 32 bytes long \(it is 31\)/, SHARED_SECRET.slice(0, 31), 'x'.repeat(31)),
       ...rejected(/must be at least 32 bytes long \(it is 8\)/, 'changeme'),
-      ...rejected(/a PEM public key belongs in SESSION_JWT_PUBLIC_KEY/, pemOf(rsa.publicKey))
+      ...rejected(/a PEM public key belongs in SESSION_JWT_PUBLIC_KEY/, pemOf(rsa.publicKey)),
+      ...rejected(
+        /must be the shared secret itself: this is a key in JWK form/,
+        `{"kty":"oct","k":"${Buffer.from(SHARED_SECRET).toString('base64url')}"}`,
+        JSON.stringify({ keys: [rsa.publicKey.export({ format: 'jwk' })] })
+      )
     ]
   },
   SESSION_JWT_PUBLIC_KEY: {
@@ -244,8 +249,7 @@ const CASES: Record<Name, Cases> = {
       [pemOf(rsa.publicKey), pemOf(rsa.publicKey)],
       [pemOf(ec.publicKey).replaceAll('\n', '\\n'), pemOf(ec.publicKey)],
       [pemOf(ed25519.publicKey), pemOf(ed25519.publicKey)],
-      [rsa.publicKey.export({ type: 'pkcs1', format: 'pem' }) as string, pemOf(rsa.publicKey)],
-      [pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey), /BEGIN PUBLIC KEY/]
+      [rsa.publicKey.export({ type: 'pkcs1', format: 'pem' }) as string, pemOf(rsa.publicKey)]
     ],
     wrong: [
       ...rejected(/must be a public key in PEM/, 'abc', '-----BEGIN PUBLIC KEY-----\\nAAAA\\n-----END PUBLIC KEY-----'),
@@ -256,6 +260,10 @@ const CASES: Record<Name, Cases> = {
         pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 1024 }).publicKey),
         pemOf(generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey),
         pemOf(generateKeyPairSync('x25519').publicKey)
+      ),
+      ...rejected(
+        /must be an RSA key .*; this one is marked for RSA-PSS alone, and a plain RSA key verifies PS256, PS384, PS512 too/,
+        pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey)
       )
     ]
   },

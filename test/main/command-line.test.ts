@@ -1,8 +1,9 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import t from 'tap'
 import { runCommand } from '../../src/commands/command-line.js'
-import { BASE, KEY, SHARED_SECRET } from '../config/given.js'
+import { BASE, ec, KEY, pemOf, rsa, SHARED_SECRET } from '../config/given.js'
 import { runMain } from './child.js'
 
 /** A command in this process, with what it said. */
@@ -101,6 +102,38 @@ t.test('config', async t => {
   t.match(JSON.parse((await run(['config', '--json'], BASE)).out), { PORT: { value: 8790, source: 'default' } })
   for (const args of [[], ['serve'], ['config']])
     t.match(await run(args, {}), { status: 78, out: '', err: /^The configuration is wrong, 3 faults/ })
+})
+
+t.test('a key that no session can be verified with is said before anything starts, by every command', async t => {
+  const { LOGTRAIL_API_KEY, LOGTRAIL_PLAN } = BASE
+  const base = { LOGTRAIL_API_KEY, LOGTRAIL_PLAN, SESSION_MODE: 'jwt', PORT: '0', ADMIN_PORT: '0' }
+  const pss = pemOf(generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey)
+  const keySet = { SESSION_JWKS_URL: 'http://127.0.0.1:9/', SESSION_JWT_ISSUER: 'i', SESSION_JWT_AUDIENCE: 'a' }
+  const cases: [Record<string, string>, RegExp][] = [
+    [
+      { SESSION_JWT_SECRET: `{"kty":"oct","k":"${SHARED_SECRET}"}` },
+      /SESSION_JWT_SECRET must be the shared secret itself/
+    ],
+    [{ SESSION_JWT_SECRET: pemOf(rsa.publicKey) }, /SESSION_JWT_SECRET must be a shared secret/],
+    [{ SESSION_JWT_PUBLIC_KEY: pss }, /SESSION_JWT_PUBLIC_KEY must be an RSA key/],
+    [
+      { SESSION_JWT_PUBLIC_KEY: pemOf(ec.publicKey), SESSION_JWT_ALGORITHMS: 'RS256' },
+      /SESSION_JWT_ALGORITHMS must be ES256/
+    ],
+    [{ ...keySet, SESSION_JWT_ALGORITHMS: 'HS256' }, /SESSION_JWT_ALGORITHMS must be algorithms with public keys/],
+    [{ ...keySet, SESSION_JWT_ISSUER: ',' }, /SESSION_JWT_ISSUER is required/],
+    [{ ...keySet, SESSION_JWT_AUDIENCE: ' , ' }, /SESSION_JWT_AUDIENCE is required/],
+    [{ SESSION_MODE: 'redis', REDIS_URL: 'redis://127.0.0.1:9', SESSION_SECRET: ',' }, /SESSION_SECRET is required/]
+  ]
+  for (const [env, said] of cases) {
+    for (const command of ['config', 'serve', 'doctor']) {
+      const { status, out, err } = await run([command], { ...base, ...env })
+      t.match({ status, out }, { status: 78, out: '' }, `${command}: ${said}`)
+      t.match(err, said)
+      t.match(err, /^The configuration is wrong, one fault:/)
+      t.notOk(err.includes(SHARED_SECRET))
+    }
+  }
 })
 
 t.test('health', async t => {

@@ -1,8 +1,7 @@
 import t, { type Test } from 'tap'
 import { HttpError } from '../../src/errors.js'
 import { decodeCookie, findCookie } from '../../src/session/cookies.js'
-import { createJwtSessions } from '../../src/session/jwt-sessions.js'
-import { forge, HS256, honest, NOW, outcome, secret } from './forge.js'
+import { forge, HS256, honest, jwtSessions, outcome, secret } from './forge.js'
 
 const value = (header: string, name = 'session') => findCookie(header, name)?.value ?? null
 const refused = (t: Test, header: string, why: RegExp, name = 'session') => {
@@ -87,7 +86,7 @@ t.test('percent-encoding', async t => {
 })
 
 t.test('as sessions', async t => {
-  const source = createJwtSessions({ cookie: 'session', userClaim: 'sub', now: () => NOW, key: { secret } })
+  const source = jwtSessions({ key: { secret } })
   const token = honest()
   const ada = { userId: 'ada', via: 'cookie' }
   t.same(await outcome(source, { cookie: `a=b; session=${token}` }), ada)

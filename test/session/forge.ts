@@ -1,5 +1,6 @@
 import { createHmac, generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto'
 import { HttpError } from '../../src/errors.js'
+import { createJwtSessions, type JwtSessionsOptions } from '../../src/session/jwt-sessions.js'
 import type { Session, SessionSource } from '../../src/session/session.js'
 
 /** 2026-01-01T00:00:00Z: the clock of these tests, in milliseconds. */
@@ -24,6 +25,19 @@ export const asymmetric =
   (key: KeyObject, hash: string | null = 'sha256', options: object = {}) =>
   (input: string) =>
     signBytes(hash, Buffer.from(input), { key, dsaEncoding: 'ieee-p1363', ...options }).toString('base64url')
+
+/** What the configuration gives where nothing but the key is set. */
+export const jwtSessions = (options: Partial<JwtSessionsOptions> & Pick<JwtSessionsOptions, 'key'>) =>
+  createJwtSessions({
+    cookie: 'session',
+    userClaim: 'sub',
+    algorithms: [],
+    issuer: [],
+    audience: [],
+    clockSkewMs: 30_000,
+    now: () => NOW,
+    ...options
+  })
 
 /** A token made by hand, so that it can be made wrong: no library in between refuses. */
 export function forge(header: unknown, payload: unknown, sign: (input: string) => string = hs()): string {

@@ -3,7 +3,7 @@
  * case has a history, it is named: these are the ways in which libraries have let people in.
  */
 import t from 'tap'
-import { createJwtSessions, MAX_TOKEN } from '../../src/session/jwt-sessions.js'
+import { MAX_TOKEN } from '../../src/session/jwt-sessions.js'
 import {
   asymmetric,
   bearer,
@@ -13,6 +13,7 @@ import {
   HS256,
   honest,
   hs,
+  jwtSessions,
   NOW,
   outcome,
   p256,
@@ -23,11 +24,10 @@ import {
   secret
 } from './forge.js'
 
-const now = () => NOW
-const options = { cookie: 'session', userClaim: 'sub', now, issuer: 'https://app.test', audience: 'logs' }
-const hmac = createJwtSessions({ ...options, key: { secret } })
-const pem = createJwtSessions({ ...options, key: { publicKey: pemOf(rsa.publicKey) } })
-const curve = createJwtSessions({ ...options, key: { publicKey: pemOf(p256.publicKey) } })
+const options = { issuer: ['https://app.test'], audience: ['logs'] }
+const hmac = jwtSessions({ ...options, key: { secret } })
+const pem = jwtSessions({ ...options, key: { publicKey: pemOf(rsa.publicKey) } })
+const curve = jwtSessions({ ...options, key: { publicKey: pemOf(p256.publicKey) } })
 
 const good = (more: object = {}) => claims({ iss: 'https://app.test', aud: 'logs', ...more })
 const token = (more: object = {}, header: object = HS256) => forge(header, good(more))
@@ -204,7 +204,7 @@ t.test('a refusal tells the log why, but neither the token nor who it names', as
 })
 
 t.test('headers that are not quite a bearer', async t => {
-  const plain = createJwtSessions({ cookie: 'session', userClaim: 'sub', now, key: { secret } })
+  const plain = jwtSessions({ key: { secret } })
   const ada = { userId: 'ada', via: 'authorization' }
   t.same(await outcome(plain, { authorization: `bearer ${honest()}` }), ada, 'lower case')
   t.same(await outcome(plain, { authorization: `BEARER   ${honest()}` }), ada, 'upper case, spaces')

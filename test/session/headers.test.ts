@@ -3,11 +3,10 @@ import { once } from 'node:events'
 import { createServer, type ServerOptions } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import t, { type Test } from 'tap'
-import { createJwtSessions } from '../../src/session/jwt-sessions.js'
-import { claims, forge, HS256, honest, NOW, outcome, secret } from './forge.js'
+import { claims, forge, HS256, honest, jwtSessions, outcome, secret } from './forge.js'
 
 async function identified(t: Test, headers: string[], options: ServerOptions = {}): Promise<unknown> {
-  const source = createJwtSessions({ cookie: 'session', userClaim: 'sub', now: () => NOW, key: { secret } })
+  const source = jwtSessions({ key: { secret } })
   const server = createServer(options, async (request, response) => {
     response.end(JSON.stringify(await outcome(source, request.headers)))
   }).listen(0, '127.0.0.1')

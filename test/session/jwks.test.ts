@@ -1,9 +1,9 @@
 /** Keys from a set on a real server, whose answers, and whose clock, the test decides. */
+import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
-import { createJwtSessions } from '../../src/session/jwt-sessions.js'
 import {
   asymmetric,
   bearer,
@@ -12,16 +12,18 @@ import {
   encode,
   forge,
   hs,
+  jwtSessions,
   NOW,
   outcome,
   p256,
+  pemOf,
   refusal,
   rsa,
   SECONDS
 } from './forge.js'
 
 const ISSUER = 'https://issuer.test'
-const rules = { cookie: 'session', userClaim: 'sub', issuer: ISSUER, audience: 'logs' }
+const rules = { issuer: [ISSUER], audience: ['logs'] }
 const good = (more: object = {}) => claims({ iss: ISSUER, aud: 'logs', ...more })
 const ada = { userId: 'ada', via: 'authorization' }
 
@@ -59,7 +61,7 @@ async function setUp(t: Test, keys: unknown[] = [rsaJwk], more: object = {}) {
     if (state.answer) return void state.answer(request, response)
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: state.keys }))
   })
-  const source = createJwtSessions({
+  const source = jwtSessions({
     ...rules,
     key: { jwksUrl: url },
     now: () => state.time,
@@ -84,8 +86,8 @@ t.test('verifies with the key that the kid names', async t => {
 })
 
 t.test('a token without a kid is tried with every key that fits its algorithm', async t => {
-  const broken = { ...rsaJwk, kid: 'zero', e: '!' }
-  const { source } = await setUp(t, [broken, ecJwk, { ...rsaJwk, n: `${'A'.repeat(300)}AQ`, kid: 'x' }, rsaJwk])
+  const another = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ format: 'jwk' })
+  const { source } = await setUp(t, [another, ecJwk, { ...another, kid: 'x' }, rsaJwk])
   t.same(await outcome(source, bearer(byRsa({}))), ada)
   t.equal(await outcome(source, bearer(byRsa({}, good({ aud: 'x' })))), 'SESSION_INVALID')
   t.equal(await outcome(source, bearer(byRsa({}, good({ exp: 1 })))), 'SESSION_EXPIRED')
@@ -102,6 +104,10 @@ t.test('a key is used for what it is for', async t => {
     { ...rsaJwk, kid: 7 },
     { ...rsaJwk, n: 'AQAB' },
     { ...rsaJwk, n: 5 },
+    { ...rsaJwk, n: `${'A'.repeat(300)}AQ` },
+    { ...rsaJwk, n: undefined },
+    { ...rsaJwk, e: '!' },
+    { ...ecJwk, kid: 'one', x: ecJwk.y },
     rsa.privateKey.export({ format: 'jwk' }),
     { kty: 'oct', k: encode('x'.repeat(40)), kid: 'one' },
     { kty: 'EC', crv: 'toString', kid: 'one' },
@@ -308,7 +314,18 @@ t.test('a set of very many keys is read up to a bound', async t => {
 })
 
 t.test('narrowed algorithms hold for sets too', async t => {
-  const { source } = await setUp(t, [rsaJwk, ecJwk], { algorithms: ['ES256'] })
+  const { source } = await setUp(t, [rsaJwk, ecJwk], { algorithms: ['ES256', 'HS256', 'none'] })
   t.equal(await outcome(source, bearer(byRsa())), 'SESSION_INVALID')
   t.same(await outcome(source, bearer(byEc())), ada)
+  t.equal(await outcome(source, bearer(forge({ alg: 'none' }, good()))), 'SESSION_INVALID')
+  t.equal(await outcome(source, bearer(forge({ alg: 'HS256' }, good(), hs(pemOf(rsa.publicKey))))), 'SESSION_INVALID')
+})
+
+t.test('a set signs for every app of its provider: without issuer and audience it lets nobody in', async t => {
+  // The configuration refuses both.
+  for (const more of [{ issuer: [] }, { audience: [] }]) {
+    const { source } = await setUp(t, [rsaJwk], more)
+    for (const payload of [good(), good({ iss: undefined, aud: undefined }), good({ iss: '', aud: [] })])
+      t.equal(await outcome(source, bearer(byRsa({ kid: 'one' }, payload))), 'SESSION_INVALID')
+  }
 })

@@ -1,13 +1,12 @@
 /** What is remembered of a token: that it held, until it no longer does; that it did not, briefly; itself, never. */
 import t from 'tap'
-import { createJwtSessions } from '../../src/session/jwt-sessions.js'
 import type { Session } from '../../src/session/session.js'
 import { createNoSessions } from '../../src/session/session.js'
-import { bearer, claims, forge, HS256, honest, hs, NOW, outcome, SECONDS, secret } from './forge.js'
+import { bearer, claims, forge, HS256, honest, hs, jwtSessions, NOW, outcome, SECONDS, secret } from './forge.js'
 
 function setUp(more: object = {}) {
   const clock = { time: NOW }
-  const source = createJwtSessions({ cookie: 's', userClaim: 'sub', key: { secret }, now: () => clock.time, ...more })
+  const source = jwtSessions({ cookie: 's', key: { secret }, now: () => clock.time, ...more })
   return { clock, source }
 }
 

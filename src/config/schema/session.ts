@@ -1,3 +1,4 @@
+import { ASYMMETRIC, HMAC } from '../../session/key-material.js'
 import { choice, duration, list, plain, text, url } from '../forms.js'
 import { always, maybe } from '../variable.js'
 
@@ -45,12 +46,7 @@ export const session = {
     JWT
   ),
   SESSION_JWT_ALGORITHMS: always(
-    list(
-      choice(
-        ...(['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
-        ...(['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'] as const)
-      )
-    ),
+    list(choice(...HMAC, ...ASYMMETRIC)),
     '',
     'jwt: the algorithms accepted, where that is to be fewer than the key can do.',
     { ...JWT, otherwise: "the key's family" }
