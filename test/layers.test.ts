@@ -11,6 +11,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url))
 
 /** From the top. Rooms of one line do not know each other. */
 const LAYERS = [
+  ['build'],
   ['main'],
   ['commands'],
   ['app'],
@@ -25,9 +26,9 @@ const LAYERS = [
 /** Which room a file of src belongs to. The listener's file stands with the composition root: it too knows all rooms. */
 const ROOMS: Record<string, string> = { 'public.ts': 'app' }
 /** They belong to no room, know none, and may be asked by the upper ones. */
-const ALONE = ['version.ts', 'build.ts', 'bounded-map.ts']
+const ALONE = ['version.ts', 'bounded-map.ts']
 
-const CONFIG_READERS = ['main', 'commands', 'app', 'config']
+const CONFIG_READERS = ['build', 'main', 'commands', 'app', 'config']
 /** The config checks keys and field lists, and fills in plans: what is known of these, and nothing that is done by them. */
 const CONFIG_READS = ['logtrail/key.ts', 'logtrail/plans.ts', 'entry/rule-faults.ts', 'session/key-material.ts']
 const LINES = 300

@@ -4,7 +4,7 @@ import t from 'tap'
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url))
 /** What these do, they do as they are loaded: their own tests load them. */
-const ENTRIES = ['main.ts', 'build.ts', 'browser/bundle.ts']
+const ENTRIES = ['main.ts', 'build/build.ts', 'build/docs.ts']
 
 /**
  * A module that loads only after another has is a trap for whoever imports it next. And coverage is counted of what was

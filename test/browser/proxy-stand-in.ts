@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { bundle } from '../../src/browser/modules.js'
+import { bundle } from '../../src/build/modules.js'
 
 export interface Received {
   user: string | undefined

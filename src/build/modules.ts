@@ -11,10 +11,10 @@ export const MAX_GZIP = 3072
 /** Names between the client's parts, shortened; those of its interface, of entries and of the browser stay. */
 const INTERNAL = /^(recall|remember|know|putAside|waiting|take|limit|leave|run)$/
 
-/** One of this folder's modules with all its parts as a single minified ES module. */
+/** One of the browser's modules with all its parts as a single minified ES module. */
 export function bundle(entry: 'client' | 'pino'): string {
   const { outputFiles } = buildSync({
-    entryPoints: [fileURLToPath(new URL(`./${entry}.ts`, import.meta.url))],
+    entryPoints: [fileURLToPath(new URL(`../browser/${entry}.ts`, import.meta.url))],
     bundle: true,
     minify: true,
     // The adapter's only names are its interface with pino.

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import t from 'tap'
-import { bundle, gzipSize, MAX_GZIP, writeModules } from '../../src/browser/modules.js'
+import { bundle, gzipSize, MAX_GZIP, writeModules } from '../../src/build/modules.js'
 
 t.test('the module is small, has no dependency and names no other address', async t => {
   const code = bundle('client')

@@ -9,8 +9,7 @@ t.test('the build: a program that runs, and the browser client with its types', 
   const dist = join(folder, 'dist')
   t.intercept(process, 'argv', { value: ['node', 'build.js', dist] })
   const said = t.capture(console, 'log')
-  await import('../src/build.js')
-  await import('../src/browser/bundle.js')
+  await import('../../src/build/build.js')
 
   t.match(said.args(), [[/^client\.js: \d+ bytes gzipped/]])
   t.strictSame(

@@ -3,10 +3,11 @@ import { rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { writeModules } from './modules.js'
 
 /**
- * The build, into the folder that it is told (dist/): the program as one module with its lazy parts, and the types of the
- * browser client.
+ * The build, into the folder that it is told (dist/): the program as one module with its lazy parts, and the browser client
+ * with its types.
  *
  * Bundled, since a third of a cold start went into finding some 900 small files of dependencies; what a configuration does not
  * use (Redis, the queue's engine, other session modes) is a chunk that is not read. Left outside: classic-level, which is
@@ -17,7 +18,7 @@ const dist = resolve(process.argv[2]!)
 
 rmSync(dist, { recursive: true, force: true })
 await build({
-  entryPoints: [here('./main.ts')],
+  entryPoints: [here('../main.ts')],
   outdir: dist,
   bundle: true,
   splitting: true,
@@ -32,6 +33,7 @@ await build({
     js: "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);"
   }
 })
-const tsc = here('../node_modules/typescript/bin/tsc')
-const types = ['-p', here('./browser'), '--outDir', join(dist, 'browser')]
+const tsc = here('../../node_modules/typescript/bin/tsc')
+const types = ['-p', here('../browser'), '--outDir', join(dist, 'browser')]
 execFileSync(process.execPath, [tsc, ...types], { stdio: 'inherit' })
+console.log(writeModules(join(dist, 'browser')))

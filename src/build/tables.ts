@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url'
-import { GROUPS, type Name, takesFile, variable } from './schema.js'
+import { createMetrics } from '../admin/metrics.js'
+import { GROUPS, type Name, takesFile, variable } from '../config/schema.js'
 
 /** The README's tables of variables, in Markdown. */
 export function configTable(): string {
@@ -48,7 +48,31 @@ function wrap(text: string): string {
   return text.replace(/(.{1,108})(?: |$)/g, '# $1\n').trimEnd()
 }
 
-// `node --import tsx src/config/table.ts` prints the tables, with `--env` what `.env.example` holds.
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  process.stdout.write(process.argv.includes('--env') ? envExample() : configTable())
+/** The README's table of the metrics that are this program's own, by their help texts and labels. */
+export async function metricsTable(): Promise<string> {
+  const { registry } = createMetrics({
+    queue: () => ({ entries: 0, bytes: 0, oldestAgeSeconds: 0 }),
+    budgetRemaining: () => 0,
+    keys: () => [],
+    degraded: () => ({}),
+    logsPerMonth: 0
+  })
+  const own = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('logtrail_bff_'))
+  const rows = own.map(metric => {
+    const { labelNames = [] } = metric as unknown as { labelNames?: readonly string[] }
+    const labels = labelNames.length > 0 ? `{${labelNames.join(',')}}` : ''
+    return `| \`${metric.name}${labels}\` | ${metric.type} | ${metric.help} |`
+  })
+  return `${['| metric | type | meaning |', '| --- | --- | --- |', ...rows].join('\n')}\n`
+}
+
+/** A README with these tables in their places: between `<!-- variables -->` and `<!-- /variables -->`, and likewise `metrics`. */
+export async function withTables(readme: string): Promise<string> {
+  const tables = { variables: configTable(), metrics: await metricsTable() }
+  let text = readme
+  for (const [name, table] of Object.entries(tables)) {
+    const place = new RegExp(`(<!-- ${name} -->\\n)[^]*?(<!-- /${name} -->)`)
+    text = text.replace(place, (_all, begin, end) => `${begin}\n${table}\n${end}`)
+  }
+  return text
 }
