@@ -40,9 +40,4 @@ export class BoundedMap<Value> {
     this.#young.clear()
     this.#old.clear()
   }
-
-  /** How many values are held. */
-  get size(): number {
-    return this.#young.size + this.#old.size
-  }
 }

@@ -8,7 +8,6 @@ export function rulesOf(config: Config): Rules {
   return {
     limits: {
       maxLogBytes: config.LOGTRAIL_MAX_LOG_BYTES,
-      maxBatch: config.LOGTRAIL_MAX_BATCH,
       maxDepth: config.LOGTRAIL_MAX_DEPTH,
       maxTags: config.LOGTRAIL_MAX_TAGS
     },

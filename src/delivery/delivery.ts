@@ -29,8 +29,6 @@ export interface DeliveryOptions {
   maxBytes: number
   /** BATCH_MAX_WAIT */
   maxWait: number
-  /** Requests under way at once, at most: 16 where nothing is said. The client needs as many connections. */
-  concurrency?: number
   random?: () => number
   requestId?: () => string
   /** Told when it changes, with the fault behind it: for the log, the metric and /readyz. */
@@ -64,7 +62,6 @@ export interface Delivery {
   deliver(request: DeliveryRequest): Promise<Receipt>
   /** Sends what it can within `ms`, keeps the rest where it can be kept, and closes the outbox. May be called twice. */
   stop(ms: number): Promise<void>
-  degraded(): Degraded | null
   /** As a browser would be told why nothing goes at the moment; undefined while Logtrail deals with requests. */
   fault(): HttpError | undefined
 }
@@ -98,10 +95,8 @@ export interface Sender {
    * to the outbox. Resolves at once where nothing can be sent within that time. A second call awaits the first.
    */
   stop(ms: number): Promise<void>
-  degraded(): Degraded | null
   /** As a browser would be told why nothing goes at the moment; undefined while Logtrail deals with requests. */
   fault(): HttpError | undefined
-  requestsUnderWay(): number
   /** Some entries are no longer wanted; their users' others may be claimed. */
   forget(): void
   /** Returns to the outbox what rests here between two requests and was received before a time (see Clock.wall). */

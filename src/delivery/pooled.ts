@@ -203,7 +203,6 @@ export function createPooled(options: PooledOptions): Delivery {
       return stopping
     },
 
-    degraded: sender.degraded,
     fault: sender.fault
   }
 }

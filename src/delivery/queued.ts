@@ -90,7 +90,6 @@ export function createQueued(options: QueuedOptions): Delivery {
       return stopping
     },
 
-    degraded: sender.degraded,
     fault: sender.fault
   }
 }

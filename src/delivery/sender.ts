@@ -11,6 +11,7 @@ import { createReception, type Next } from './reception.js'
 import { createResting } from './resting.js'
 import { createSettlement } from './settlement.js'
 
+/** Requests under way at once, at most. The client needs as many connections. */
 const CONCURRENCY = 16
 /** Longest delay of one timer: beyond 2^31 ms Node.js would fire it at once. */
 const LONGEST_TIMER = 3_600_000
@@ -24,7 +25,7 @@ const LONGEST_TIMER = 3_600_000
  * batch worth a request). While Logtrail is not known to be well, one request at a time goes, as a probe.
  */
 export function createSender(options: SenderOptions): Sender {
-  const { outbox, client, budget, clock, keyring, wanted, concurrency = CONCURRENCY } = options
+  const { outbox, client, budget, clock, keyring, wanted } = options
   const { random = Math.random, requestId = randomUUID, onFault = () => {} } = options
   const health = createHealth(clock, random, options.longestBackoff)
   const bounds = createBounds({ entries: options.maxBatch, bytes: options.maxBytes }, clock)
@@ -97,7 +98,7 @@ export function createSender(options: SenderOptions): Sender {
   }
 
   function most(): number {
-    return health.probing() || !budget.proven() ? 1 : concurrency
+    return health.probing() || !budget.proven() ? 1 : CONCURRENCY
   }
 
   /** @returns milliseconds until something can be sent; 0 where something was, or where it is worth trying again */
@@ -279,9 +280,7 @@ export function createSender(options: SenderOptions): Sender {
       return stopping
     },
 
-    degraded,
     fault: reception.fault,
-    requestsUnderWay: () => underWay.length,
 
     forget() {
       forget()

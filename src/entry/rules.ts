@@ -1,15 +1,8 @@
+import type { PlanLimits } from '../logtrail/plans.js'
 import type { Environment, Level } from './schema.js'
 
-/** What Logtrail's plan allows one entry. */
-export interface EntryLimits {
-  /** Bytes of the entry's JSON as it is sent, stamps included. */
-  maxLogBytes: number
-  /** Entries in one bulk request to Logtrail. Not read here: `Rules.maxEntries` says what a browser may send at once. */
-  maxBatch: number
-  /** Levels within `actor`, `target`, `context` and `metadata`; the root of each counts 1, objects and arrays both count. */
-  maxDepth: number
-  maxTags: number
-}
+/** What Logtrail's plan allows one entry, as it is sent, stamps included. Objects and arrays both count as a level. */
+export type EntryLimits = Pick<PlanLimits, 'maxLogBytes' | 'maxDepth' | 'maxTags'>
 
 export const PATTERNS = ['logtrail-key', 'jwt', 'card', 'assignment', 'email', 'ip'] as const
 export type Pattern = (typeof PATTERNS)[number]

@@ -69,10 +69,6 @@ export class CountStore implements FastifyRateLimitStore {
     return new CountStore(this.#now, this.#maxKeys)
   }
 
-  get size(): number {
-    return this.#counts.size
-  }
-
   #of(key: string, now: number, window: number): Count {
     let count = this.#counts.get(key)
     if (count === undefined) {

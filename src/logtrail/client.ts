@@ -14,8 +14,6 @@ export type UpstreamRoute = 'logs' | 'bulk'
 export interface PostOptions {
   /** Sent as X-Request-Id. */
   requestId: string
-  /** For the whole of it: connection, both attempts, last byte. */
-  timeoutMs?: number
   signal?: AbortSignal
 }
 
@@ -62,6 +60,7 @@ export interface LogtrailClientOptions {
   /** With Logtrail's path, without `/logs`. Whether plain http is allowed there is the configuration's business. */
   baseUrl: string
   keyring: Keyring
+  /** For the whole of a request: connection, both attempts, last byte. */
   timeoutMs: number
   /** At most so many connections at once; further requests wait for one. */
   connections: number
@@ -96,9 +95,9 @@ export function createLogtrailClient(options: LogtrailClientOptions): LogtrailCl
   let closing: Promise<void> | undefined
 
   return {
-    post(route, body, { requestId, timeoutMs: timeout = timeoutMs, signal }) {
+    post(route, body, { requestId, signal }) {
       return new Promise((resolve, reject) => {
-        new Exchange(wire, paths[route], body, requestId, timeout, signal, (fault, answer) => {
+        new Exchange(wire, paths[route], body, requestId, timeoutMs, signal, (fault, answer) => {
           if (answer === null) reject(fault)
           else resolve(answer)
         })

@@ -16,7 +16,7 @@ export type Verdict =
   | { kind: 'quota'; untilMs: number }
   | { kind: 'key'; status: number }
   /** Anything else: nothing is known of the entries. */
-  | { kind: 'fault'; status?: number; reason: string }
+  | { kind: 'fault'; reason: string }
 
 /**
  * A mistake in Retry-After must not stop the logs for days. Up to a day it is believed as it is: browsers are told it, and in
@@ -117,7 +117,7 @@ function limited(
 }
 
 function fault(status: number, why: string): Verdict {
-  return { kind: 'fault', status, reason: `Logtrail answered ${status}, ${why}` }
+  return { kind: 'fault', reason: `Logtrail answered ${status}, ${why}` }
 }
 
 /** Whatever the body says: an entry that is sent again for want of words would hold up its user's queue for ever. */

@@ -146,7 +146,7 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
 
   async function open(): Promise<Started> {
     const found = await engine.open(scan)
-    const inherited = { inherited: index.count, deadLetters: books.deadLetters, ...found }
+    const inherited = { inherited: index.count, ...found }
     try {
       if (options.control ?? true) control = await serveDeadLetters(path, deadLetters)
     } catch (error) {

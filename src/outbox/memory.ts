@@ -7,8 +7,6 @@ import { queueNumber } from './users.js'
 export interface MemoryOutboxOptions {
   /** Entries that may wait, claimed ones among them (POOL_MAX_PENDING). */
   maxEntries: number
-  /** Bytes of their bodies together; without a bound where it is absent. */
-  maxBytes?: number
   /** Milliseconds. */
   now?: () => number
 }
@@ -35,7 +33,7 @@ export interface MemoryOutbox extends Outbox {
  * Logtrail. For the same reason it keeps no dead letters: `bury` and `expire` forget, whoever calls them tells the browser.
  */
 export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
-  const { maxEntries, maxBytes = Infinity, now = Date.now } = options
+  const { maxEntries, now = Date.now } = options
   const index = new FairIndex()
   const rows = new PassingMap<number>()
   const waiting: (NewEntry | undefined)[] = []
@@ -66,13 +64,12 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
 
   const outbox: MemoryOutbox = {
     async start() {
-      return { inherited: 0, deadLetters: 0 }
+      return { inherited: 0 }
     },
 
     append(entries) {
       if (stopped) throw new HttpError('SHUTTING_DOWN')
       if (index.count + entries.length > maxEntries) throw new HttpError('QUEUE_FULL')
-      if (maxBytes < Infinity && index.bytes + bytesOf(entries) > maxBytes) throw new HttpError('QUEUE_FULL')
       const at = now()
       const ids = new Array<number>(entries.length)
       for (let i = 0; i < entries.length; i++) {
@@ -150,8 +147,4 @@ export function createMemoryOutbox(options: MemoryOutboxOptions): MemoryOutbox {
     }
   }
   return outbox
-}
-
-function bytesOf(entries: readonly NewEntry[]): number {
-  return entries.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0)
 }

@@ -98,7 +98,6 @@ export interface OutboxStats {
 export interface Started {
   /** Entries of an earlier run that wait here. */
   inherited: number
-  deadLetters: number
   /** What was found damaged, in words, and where it was put aside; to be logged at error level. */
   damage?: string
   setAside?: string

@@ -166,7 +166,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
         // Of replicas that are gone; what came by others that live is in their books.
         const found = inherited as number
         inherited = undefined
-        return { inherited: found, deadLetters: known.deadLetters }
+        return { inherited: found }
       })()
       return started
     },

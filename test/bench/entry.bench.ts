@@ -9,7 +9,7 @@ import { type Rules, SECRET_NAMES, type Who } from '../../src/entry/rules.js'
 import { isEntry } from '../../src/entry/schema.js'
 
 const RULES: Rules = {
-  limits: { maxLogBytes: 2048, maxBatch: 1000, maxDepth: 5, maxTags: 20 },
+  limits: { maxLogBytes: 2048, maxDepth: 5, maxTags: 20 },
   maxEntries: 1000,
   environment: 'production',
   stampActor: 'replace',

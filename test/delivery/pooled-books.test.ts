@@ -62,7 +62,7 @@ for (const [name, end] of Object.entries(ENDS)) {
 }
 
 t.test('a request whose entries go one by one', async () => {
-  const { clock, upstream, deliver, balance } = await createBooks({ maxBatch: 1, concurrency: 1 })
+  const { clock, upstream, deliver, balance } = await createBooks({ maxBatch: 1 })
   const replies = [taken(), refused(), taken(), answer(500)]
   upstream.respond = () => new Promise(resolve => clock.setTimeout(() => resolve(replies.shift() ?? answer(500)), 1000))
   const late = failure(deliver('ann', ['a', 'b', 'c', 'd']))

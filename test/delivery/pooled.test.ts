@@ -140,7 +140,7 @@ t.test('what is under way when its browser goes is let go when it comes back', a
 })
 
 t.test('a part in time: the answer says which are not known to be delivered', async t => {
-  const { clock, upstream, deliver, books } = await createPool({ maxBatch: 2, concurrency: 1 })
+  const { clock, upstream, deliver, books } = await createPool({ maxBatch: 2 })
   let count = 0
   upstream.respond = () => (++count > 1 ? answer(500) : taken())
   const late = failure(deliver('a', [0, 1, 2]))
@@ -153,7 +153,7 @@ t.test('a part in time: the answer says which are not known to be delivered', as
 })
 
 t.test('one refused, one taken, one late: the late one decides', async t => {
-  const { clock, upstream, deliver, books } = await createPool({ maxBatch: 1, concurrency: 1 })
+  const { clock, upstream, deliver, books } = await createPool({ maxBatch: 1 })
   upstream.respond = ({ ids: [id] }) => (id === '0' ? taken() : id === '1' ? refused() : answer(500))
   const late = failure(deliver('a', [0, 1, 2]))
   await clock.advance(16_000)
@@ -162,7 +162,7 @@ t.test('one refused, one taken, one late: the late one decides', async t => {
 })
 
 t.test('a part taken, and then a long 429', async t => {
-  const { clock, upstream, deliver, books } = await createPool({ maxBatch: 2, concurrency: 1 })
+  const { clock, upstream, deliver, books } = await createPool({ maxBatch: 2 })
   let count = 0
   upstream.respond = () => (++count > 1 ? answer(429, '', { retryAfter: '60', 'x-ratelimit-limit': '120' }) : taken())
   const late = failure(deliver('a', [0, 1, 2]))
@@ -290,7 +290,6 @@ t.test('going down: sent in time, or told to come again', async t => {
   t.match(await cut, { statusCode: 503, code: 'SHUTTING_DOWN', retryAfter: 1 })
   t.equal(other.clock.timers, 0)
   t.strictSame(books, { delivered: 1, rejected: 1 })
-  t.equal(other.pooled.degraded(), null)
   t.equal(other.pooled.fault(), undefined)
   await other.pooled.stop(1)
   t.equal(upstream.requests.length, 1)

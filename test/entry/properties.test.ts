@@ -118,7 +118,7 @@ const entry = fc.record(
 )
 
 const rules = fc.record<Partial<Rules>>({
-  limits: fc.constantFrom(FREE, RULES.limits, { maxLogBytes: 400, maxBatch: 1, maxDepth: 1, maxTags: 1 }),
+  limits: fc.constantFrom(FREE, RULES.limits, { maxLogBytes: 400, maxDepth: 1, maxTags: 1 }),
   stampActor: fc.constantFrom('replace', 'merge', 'off'),
   stampContext: fc.constantFrom([], ['ip', 'user_agent', 'request_id', 'received_at', 'entry_id']),
   redactPatterns: fc.constantFrom(RULES.redactPatterns, PATTERNS, []),

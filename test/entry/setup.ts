@@ -4,7 +4,7 @@ import { type Rules, SECRET_NAMES, type Who } from '../../src/entry/rules.js'
 
 /** The interface's defaults, on the professional plan. */
 export const RULES: Rules = {
-  limits: { maxLogBytes: 2048, maxBatch: 1000, maxDepth: 5, maxTags: 20 },
+  limits: { maxLogBytes: 2048, maxDepth: 5, maxTags: 20 },
   maxEntries: 1000,
   environment: 'production',
   stampActor: 'replace',
@@ -18,7 +18,7 @@ export const RULES: Rules = {
 }
 
 /** The smallest plan, where trimming happens most. */
-export const FREE = { maxLogBytes: 700, maxBatch: 50, maxDepth: 3, maxTags: 5 }
+export const FREE = { maxLogBytes: 700, maxDepth: 3, maxTags: 5 }
 
 export const WHO: Who = { userId: 'user_123', ip: '192.0.2.7', requestId: 'req-1', receivedAt: 1_763_935_158_000 }
 export const NOBODY: Who = { ip: '192.0.2.7', requestId: 'req-1', receivedAt: 1_763_935_158_000 }

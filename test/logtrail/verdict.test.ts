@@ -12,6 +12,7 @@ function answer(status: number, body: unknown = '', headers: AnswerHeaders = {})
 }
 
 const verdict = (...of: Parameters<typeof answer>) => judge(answer(...of), NOW)
+const fault = (status: number) => ({ kind: 'fault', reason: new RegExp(`Logtrail answered ${status}, `) })
 const refused = { error_code: 'VALIDATION_FAILED', message: 'no', request_id: '1' }
 
 t.test('delivered is 200, 201, 202 or 204 with nothing or JSON, and nothing else', async t => {
@@ -20,18 +21,21 @@ t.test('delivered is 200, 201, 202 or 204 with nothing or JSON, and nothing else
       t.strictSame(verdict(status, body), { kind: 'delivered' }, `${status} ${body}`)
     }
     for (const body of ['<!doctype html>', 'OK', '{"a":', '\x00', Buffer.from('"\xff"', 'latin1'), '\uFEFF{}']) {
-      t.match(verdict(status, body, { contentType: 'application/json' }), { kind: 'fault', status, reason: /no JSON/ })
+      t.match(verdict(status, body, { contentType: 'application/json' }), {
+        kind: 'fault',
+        reason: new RegExp(`${status}.*no JSON`)
+      })
     }
   }
-  for (const status of [203, 205, 206, 207, 226, 299]) t.match(verdict(status, '{}'), { kind: 'fault', status })
+  for (const status of [203, 205, 206, 207, 226, 299]) t.match(verdict(status, '{}'), fault(status))
 })
 
 t.test('a redirect, an address that is wrong, and what fails on its own are faults', async t => {
   for (const status of [300, 301, 302, 303, 304, 307, 308]) {
-    t.match(verdict(status, ''), { kind: 'fault', status, reason: /redirect/ })
+    t.match(verdict(status, ''), { kind: 'fault', reason: new RegExp(`${status}.*redirect`) })
   }
   for (const status of [402, 404, 405, 406, 408, 409, 410, 415, 418, 431, 451, 500, 502, 503, 504, 599]) {
-    t.match(verdict(status, refused), { kind: 'fault', status })
+    t.match(verdict(status, refused), fault(status))
   }
 })
 
@@ -117,7 +121,8 @@ t.test('400, 413 and 422 speak of the entries, whatever the body says', async t 
 
 t.test('a page of HTML comes from something in between, but for the limit on sizes of a reverse proxy', async t => {
   for (const body of ['<html>', '<!doctype html>', ' \r\n<HTML><body>413', '\uFEFF<p>']) {
-    for (const status of [400, 422]) t.match(verdict(status, body), { kind: 'fault', status, reason: /page/ }, body)
+    for (const status of [400, 422])
+      t.match(verdict(status, body), { kind: 'fault', reason: new RegExp(`${status}.*page`) }, body)
     t.match(verdict(413, body), { kind: 'refused', code: 'VALIDATION_FAILED', errors: [] }, body)
   }
 })
@@ -188,7 +193,7 @@ t.test('what a browser is told', async t => {
       { statusCode: 400, code: 'VALIDATION_BULK_LIMIT_EXCEEDED' }
     ],
     [
-      { kind: 'fault', status: 302, reason: 'secret inside' },
+      { kind: 'fault', reason: 'secret inside' },
       { statusCode: 502, code: 'UPSTREAM_ERROR' }
     ],
     [new UpstreamFault('broken', 'X', 'inside'), { statusCode: 502, code: 'UPSTREAM_ERROR' }],

@@ -150,7 +150,7 @@ else {
     await outbox.stop()
     await outbox.stop()
     const nowhere = replica(t, 'redis://127.0.0.1:1')
-    t.match(await nowhere.outbox.start(), { inherited: 0, deadLetters: 0 })
+    t.match(await nowhere.outbox.start(), { inherited: 0 })
     t.match(nowhere.outbox.stats(), { writable: false, fault: 'Redis is away or does not answer' })
     await t.rejects(async () => nowhere.outbox.append([entry('u:ann', 1)]), { code: 'QUEUE_FULL' })
   })

@@ -33,7 +33,7 @@ let house: ReturnType<typeof open> | undefined
 
 function open({ path, url, keys }: Setting) {
   const keyring = createKeyring(keys)
-  const client = createLogtrailClient({ baseUrl: url, keyring, timeoutMs: 400, connections: 8, userAgent: 'oracle' })
+  const client = createLogtrailClient({ baseUrl: url, keyring, timeoutMs: 400, connections: 16, userAgent: 'oracle' })
   const outbox = createDiskOutbox({ path, maxBytes: 1e9, control: false })
   const books: Books = { received: 0, inherited: 0, delivered: 0, waiting: 0, rejected: 0, deadLetters: 0 }
   const delivery = createQueued({
@@ -45,7 +45,6 @@ function open({ path, url, keys }: Setting) {
     maxBatch: 50,
     maxBytes: 1_000_000,
     maxWait: 20,
-    concurrency: 8,
     maxAge: 86_400_000,
     // Backoff as in earnest, a tenth as long: a minute must hold many faults.
     random: () => Math.random() / 10,
