@@ -30,7 +30,10 @@ const ALONE = ['version.ts', 'bounded-map.ts']
 
 const CONFIG_READERS = ['build', 'main', 'commands', 'app', 'config']
 /** The config checks keys and field lists, and fills in plans: what is known of these, and nothing that is done by them. */
-const CONFIG_READS = ['logtrail/key.ts', 'logtrail/plans.ts', 'entry/rule-faults.ts', 'session/key-material.ts']
+const CONFIG_READS = [
+  ...['logtrail/key.ts', 'logtrail/plans.ts', 'session/key-material.ts'],
+  ...['entry/schema.ts', 'entry/rules.ts', 'entry/rule-faults.ts']
+]
 const LINES = 300
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })

@@ -1,10 +1,13 @@
+import type { Environment } from '../logtrail/key.js'
 import type { PlanLimits } from '../logtrail/plans.js'
-import type { Environment, Level } from './schema.js'
+import type { Level } from './schema.js'
 
 /** What Logtrail's plan allows one entry, as it is sent, stamps included. Objects and arrays both count as a level. */
 export type EntryLimits = Pick<PlanLimits, 'maxLogBytes' | 'maxDepth' | 'maxTags'>
 
-export const PATTERNS = ['logtrail-key', 'jwt', 'card', 'assignment', 'email', 'ip'] as const
+/** The default of `REDACT_PATTERNS`. */
+export const SECRET_PATTERNS = ['logtrail-key', 'jwt', 'card', 'assignment'] as const
+export const PATTERNS = [...SECRET_PATTERNS, 'email', 'ip'] as const
 export type Pattern = (typeof PATTERNS)[number]
 
 /** The default of `REDACT_FIELDS`; `assignment` masks values of these names whatever `REDACT_FIELDS` says. */

@@ -2,11 +2,11 @@ import Type, { type Static, type TSchemaOptions } from 'typebox'
 import { Compile } from 'typebox/compile'
 import Format from 'typebox/format'
 import { Check } from 'typebox/value'
+import { ENVIRONMENTS } from '../logtrail/key.js'
 import { isTimestamp } from './timestamp.js'
 
 /** From least to most: the index is the rank that `MIN_LEVEL` compares. */
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
-export const ENVIRONMENTS = ['development', 'staging', 'production'] as const
 
 /** The members Logtrail limits in depth; the root of each counts 1. */
 export const BRANCHES = ['actor', 'target', 'context', 'metadata'] as const
@@ -40,7 +40,6 @@ export const Entry = Type.Object({
 /** A JSON object, as JSON.parse makes it. */
 export type Fields = Record<string, unknown>
 export type Level = Static<typeof Entry.properties.level>
-export type Environment = Static<typeof Entry.properties.environment>
 type Branches = { [name in (typeof BRANCHES)[number]]?: Fields | undefined }
 type Rest = Omit<Static<typeof Entry>, keyof Branches>
 /** An entry that has passed the check. */
@@ -59,10 +58,10 @@ export function isEntry(value: unknown): value is Entry {
 
 /** Names each field of `value` that the schema refuses, and what would be right. The slow way: for faulty entries only. */
 export function schemaFaults(value: Fields, fault: (field: string, message: string) => void): void {
+  const required: readonly string[] = Entry.required
   for (const [name, property] of Object.entries(Entry.properties)) {
     const given = Object.hasOwn(value, name) ? value[name] : undefined
-    const optional = name !== 'action' && name !== 'level' && name !== 'clientTimestamp'
-    if (given === undefined ? !optional : !Check(property, given)) fault(name, sentenceOf(property))
+    if (given === undefined ? required.includes(name) : !Check(property, given)) fault(name, sentenceOf(property))
   }
 }
 

@@ -1,3 +1,4 @@
+import { ENVIRONMENTS, KEY_TYPES } from '../logtrail/key.js'
 import { charSet, type Scan } from './scan.js'
 
 const BASE64URL = charSet('A-Z', 'a-z', '0-9', '_', '-')
@@ -17,7 +18,7 @@ function endOf(set: Uint8Array, text: string, at: number, most = Number.POSITIVE
 }
 
 /** Logtrail's keys, `lt_{environment}_{type}_{random}`; the scan stops at the first `_`. Each part can match in one way only. */
-const KEY_AFTER_LT = /_(?:development|staging|production)_(?:wo|ro|rw)_[A-Za-z0-9_-]+/iy
+const KEY_AFTER_LT = new RegExp(`_(?:${ENVIRONMENTS.join('|')})_(?:${KEY_TYPES.join('|')})_[A-Za-z0-9_-]+`, 'iy')
 
 export function findLogtrailKey(text: string, at: number, scan: Scan): boolean {
   // 0x20 makes letters lower case.

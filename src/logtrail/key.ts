@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto'
 
-export type KeyEnvironment = 'development' | 'staging' | 'production'
+/** What Logtrail keeps apart. An entry is of its key's. */
+export const ENVIRONMENTS = ['development', 'staging', 'production'] as const
+export type Environment = (typeof ENVIRONMENTS)[number]
 /** `wo` may ingest, `ro` may query, `rw` may both. */
-export type KeyType = 'wo' | 'ro' | 'rw'
+export const KEY_TYPES = ['wo', 'ro', 'rw'] as const
+export type KeyType = (typeof KEY_TYPES)[number]
 
 /** What may be shown of a key: to people, in metrics and in logs. */
 export interface KeyInfo {
-  environment: KeyEnvironment
+  environment: Environment
   type: KeyType
   /** 8 hex digits of a digest, to tell two keys apart; no part of the key. */
   fingerprint: string
@@ -20,7 +23,7 @@ export interface KeyPolicy {
   nodeEnv?: string | undefined
 }
 
-const FORM = /^lt_(development|staging|production)_(wo|ro|rw)_([A-Za-z0-9_-]*)$/
+const FORM = new RegExp(`^lt_(${ENVIRONMENTS.join('|')})_(${KEY_TYPES.join('|')})_([A-Za-z0-9_-]*)$`)
 /** Logtrail names no length: what is shorter than this can only be a slip of the hand. */
 const MIN_RANDOM = 6
 const MAX_RANDOM = 500
@@ -50,13 +53,13 @@ export function parseKey(key: string): KeyInfo {
   }
   if (match === null || random === undefined) {
     throw new Error(
-      'is no Logtrail key: these read lt_{environment}_{type}_{random}, with the environment development, staging or production and the type wo, ro or rw'
+      `is no Logtrail key: these read lt_{environment}_{type}_{random}, the environment one of ${ENVIRONMENTS.join(', ')} and the type one of ${KEY_TYPES.join(', ')}`
     )
   }
   if (random.length < MIN_RANDOM || random.length > MAX_RANDOM) {
     throw new Error('is no whole Logtrail key: its random part has the wrong length')
   }
-  return { environment: match[1] as KeyEnvironment, type: match[2] as KeyType, fingerprint: fingerprint(key) }
+  return { environment: match[1] as Environment, type: match[2] as KeyType, fingerprint: fingerprint(key) }
 }
 
 /**
@@ -120,9 +123,7 @@ function isPlaceholder(text: string): boolean {
 
 /** A configured environment is shown only where it is one: it might be a key put into the wrong variable. */
 function shown(environment: string): string {
-  return environment === 'development' || environment === 'staging' || environment === 'production'
-    ? environment
-    : 'something else'
+  return (ENVIRONMENTS as readonly string[]).includes(environment) ? environment : 'something else'
 }
 
 function fingerprint(key: string): string {

@@ -1,5 +1,3 @@
-export type PlanName = 'free' | 'developer' | 'professional'
-
 export interface PlanLimits {
   /** Bytes of one entry's raw JSON. */
   maxLogBytes: number
@@ -16,7 +14,7 @@ export interface PlanLimits {
 }
 
 /** Logtrail's plans as its page "Plans and limits" has them (API 1.1.0). They change, so each number can be overridden. */
-export const PLANS: Readonly<Record<PlanName, Readonly<PlanLimits>>> = {
+export const PLANS = {
   free: { maxLogBytes: 700, maxBatch: 50, maxDepth: 3, maxTags: 5, requestsPerMinute: 120, logsPerMonth: 5_000 },
   developer: {
     maxLogBytes: 1024,
@@ -34,4 +32,7 @@ export const PLANS: Readonly<Record<PlanName, Readonly<PlanLimits>>> = {
     requestsPerMinute: 1000,
     logsPerMonth: 500_000
   }
-}
+} as const satisfies Readonly<Record<string, PlanLimits>>
+
+export type PlanName = keyof typeof PLANS
+export const PLAN_NAMES = Object.keys(PLANS) as PlanName[]

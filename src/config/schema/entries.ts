@@ -1,9 +1,10 @@
+import { CONTEXT_STAMPS, PATTERNS, SECRET_NAMES, SECRET_PATTERNS } from '../../entry/rules.js'
+import { LEVELS } from '../../entry/schema.js'
 import { choice, list, text } from '../forms.js'
 import { always } from '../variable.js'
 
-const FIELDS =
-  'password,passwd,pwd,passphrase,password_confirmation,secret,token,authorization,api_key,private_key,session_id,cookie,card_number,cvv,ssn'
-const PATTERNS = 'logtrail-key,jwt,card,assignment'
+const NAMES = SECRET_NAMES.join(',')
+const MASKED = SECRET_PATTERNS.join(',')
 
 const FIELD = text(/^[^\s.\p{Cc}]{1,128}$/u, 'the name of a field')
 const PATH = text(/^[^\s.\p{Cc}]{1,128}(?:\.[^\s.\p{Cc}]{1,128}){0,15}$/u, 'a field or a dotted path (`metadata.form`)')
@@ -16,23 +17,23 @@ export const entries = {
     "`replace`: `actor` becomes `{id}` of the session's user, whatever was claimed. `merge`: only its `id` is overwritten. `off`: as claimed. Without a session a claimed `actor` (`merge`: its `id`) is removed."
   ),
   STAMP_CONTEXT: always(
-    list(choice('ip', 'user_agent', 'request_id', 'received_at', 'entry_id')),
+    list(choice(...CONTEXT_STAMPS)),
     '',
     'Any of `ip`, `user_agent`, `request_id`, `received_at`, `entry_id` (the same across retries, to tell duplicates), written into `context` over what was claimed.'
   ),
   MIN_LEVEL: always(
-    choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'none'),
+    choice(...LEVELS, 'none'),
     'trace',
     'Entries below are taken and left out, to quieten a page without deploying it; `none` leaves out all.'
   ),
   REDACT_FIELDS: always(
-    list(FIELD, { base: FIELDS, none: true }),
-    FIELDS,
+    list(FIELD, { base: NAMES, none: true }),
+    NAMES,
     'Fields whose value becomes `[REDACTED]`, at any depth; case, `_` and `-` do not matter, and a longer name that ends in one matches too (`accessToken`). A list that begins with `+` adds to the default; `none` masks nothing.'
   ),
   REDACT_PATTERNS: always(
-    list(choice('logtrail-key', 'jwt', 'card', 'assignment', 'email', 'ip'), { base: PATTERNS, none: true }),
-    PATTERNS,
+    list(choice(...PATTERNS), { base: MASKED, none: true }),
+    MASKED,
     'What is masked inside any string; `assignment` is `token=…` and `Bearer …`; there are also `email` and `ip`. `+` adds, `none` masks nothing.'
   ),
   ALLOW_FIELDS: always(

@@ -1,3 +1,5 @@
+import { ENVIRONMENTS } from '../../logtrail/key.js'
+import { PLAN_NAMES } from '../../logtrail/plans.js'
 import { choice, duration, flag, integer, keys, list, plain, size, url } from '../forms.js'
 import { always, maybe } from '../variable.js'
 
@@ -22,7 +24,7 @@ export const logtrail = {
     'Hosts to which plain http is allowed, for all outgoing addresses (an app or a stand-in in another container); with a port (`app:3000`), to that one alone. Loopback is always allowed.'
   ),
   LOGTRAIL_ENVIRONMENT: always(
-    choice('development', 'staging', 'production'),
+    choice(...ENVIRONMENTS),
     undefined,
     "Must match the key's. A development key where `NODE_ENV` is `production` needs it set to `development`.",
     { otherwise: "the key's" }
@@ -33,7 +35,7 @@ export const logtrail = {
     'A production key that may also read (`rw`) is refused unless this is `true`; elsewhere it is warned about.'
   ),
   LOGTRAIL_PLAN: always(
-    choice('free', 'developer', 'professional'),
+    choice(...PLAN_NAMES),
     undefined,
     'Your Logtrail plan: `free`, `developer` or `professional`. It fills the six limits below.',
     { mandatory: true }
