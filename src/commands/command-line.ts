@@ -3,10 +3,7 @@ import { ConfigError } from '../config.js'
 import { VERSION } from '../version.js'
 import type { DeadLetterFlags } from './dead-letters.js'
 import type { DoctorFlags } from './doctor.js'
-import { type Io, UsageError } from './io.js'
-
-/** As in sysexits.h: EX_USAGE and EX_CONFIG. */
-export const EXIT = { WELL: 0, FAULT: 1, USAGE: 64, CONFIG: 78 } as const
+import { EXIT, type Io, UsageError } from './io.js'
 
 const USAGE = `logtrail-bff: browser apps log to Logtrail without a key
 

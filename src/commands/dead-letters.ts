@@ -2,7 +2,7 @@ import { loadPart } from '../config.js'
 import { openDeadLetters } from '../outbox/open-dead-letters.js'
 import type { DeadLetter, DeadLetters, EntryId } from '../outbox/outbox.js'
 import { openRedisDeadLetters } from '../outbox/redis/open-dead-letters.js'
-import { type Io, printable, UsageError } from './io.js'
+import { EXIT, type Io, printable, UsageError } from './io.js'
 
 export interface DeadLetterFlags {
   all?: boolean
@@ -34,10 +34,10 @@ export async function deadLetters(io: Io, flags: DeadLetterFlags, [word, ...ids]
       ? openRedisDeadLetters(REDIS_URL)
       : openDeadLetters(QUEUE_PATH, event => io.err(`${printable(JSON.stringify(event))}\n`))
   const letters = await opening.catch(failed)
-  if (!letters) return 1
+  if (!letters) return EXIT.FAULT
   const status = await work(letters).catch(failed)
   await letters.close()
-  return status ?? 1
+  return status ?? EXIT.FAULT
 }
 
 function workOf(io: Io, flags: DeadLetterFlags, word: string | undefined, ids: string[]) {
@@ -58,7 +58,7 @@ function workOf(io: Io, flags: DeadLetterFlags, word: string | undefined, ids: s
     io.out(`${count} ${count === 1 ? 'entry' : 'entries'} ${word === 'retry' ? 'will be sent again' : 'deleted'}.\n`)
     const missing = flags.all ? 0 : new Set(ids).size - count
     if (missing > 0) io.err(`${missing} of the ids ${missing === 1 ? 'is' : 'are'} not among the dead letters.\n`)
-    return missing > 0 ? 1 : 0
+    return missing > 0 ? EXIT.FAULT : EXIT.WELL
   }
 }
 
@@ -82,7 +82,7 @@ async function list(io: Io, { after, bodies = false, json }: DeadLetterFlags, mo
       from = letter.id
     }
   }
-  return 0
+  return EXIT.WELL
 }
 
 function describe({ id, buriedAt, receivedAt, reason, user, body }: DeadLetter): string {

@@ -11,7 +11,7 @@ import { checkLogtrail } from './doctor/logtrail.js'
 import { checkQueue } from './doctor/queue.js'
 import { checkRedis } from './doctor/redis.js'
 import { askRunning, judgeProxyTrust } from './doctor/running.js'
-import { type Io, printable } from './io.js'
+import { EXIT, type Io, printable } from './io.js'
 
 export interface DoctorFlags {
   json?: boolean
@@ -44,17 +44,17 @@ export async function doctor(io: Io, flags: DoctorFlags, options: DoctorOptions 
       const report = await reportEntry(io.cwd, flags.entry, rulesOf(config))
       if (flags.json) say(JSON.stringify(report))
       else for (const line of describeEntry(report)) say(line)
-      return report.ok ? 0 : 1
+      return report.ok ? EXIT.WELL : EXIT.FAULT
     } catch (error) {
       io.err(`${printable((error as Error).message)}\n`)
-      return 1
+      return EXIT.FAULT
     }
   }
   const checks = await runChecks(config, options)
   const good = checks.every(({ status }) => status !== 'failed')
   if (flags.json) {
     say(JSON.stringify({ ok: good, checks }))
-    return good ? 0 : 1
+    return good ? EXIT.WELL : EXIT.FAULT
   }
   const width = Math.max(...checks.map(({ name }) => name.length))
   for (const { name, status, message, change } of checks) {
@@ -63,7 +63,7 @@ export async function doctor(io: Io, flags: DoctorFlags, options: DoctorOptions 
   }
   const count = (wanted: Check['status']) => checks.filter(({ status }) => status === wanted).length
   say(`${count('ok')} ok, ${count('warning')} warnings, ${count('failed')} failed.`)
-  return good ? 0 : 1
+  return good ? EXIT.WELL : EXIT.FAULT
 }
 
 async function runChecks(config: Config, options: DoctorOptions): Promise<Check[]> {

@@ -1,7 +1,7 @@
 import { get } from 'node:http'
 import { isIPv6 } from 'node:net'
 import { loadPart } from '../config.js'
-import type { Io } from './io.js'
+import { EXIT, type Io } from './io.js'
 
 const TIMEOUT_MS = 2000
 
@@ -14,17 +14,17 @@ export async function health(io: Io, timeoutMs = TIMEOUT_MS): Promise<number> {
   const { ADMIN_HOST, ADMIN_PORT } = loadPart(io, ['ADMIN_HOST', 'ADMIN_PORT'])
   if (ADMIN_PORT === 0) {
     io.err('ADMIN_PORT=0 turns the admin listener off: there is nobody to ask.\n')
-    return 1
+    return EXIT.FAULT
   }
   const address = `http://${reachable(ADMIN_HOST)}:${ADMIN_PORT}/healthz`
   try {
     const status = await ask(address, timeoutMs)
-    if (status === 200) return 0
+    if (status === 200) return EXIT.WELL
     io.err(`${address} answered ${status}.\n`)
   } catch (error) {
     io.err(`${address} does not answer: ${(error as Error).message}\n`)
   }
-  return 1
+  return EXIT.FAULT
 }
 
 /** An address to listen on that means all of them is none to connect to. */

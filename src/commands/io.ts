@@ -8,6 +8,9 @@ export interface Io {
   terminal?: boolean
 }
 
+/** Exit statuses; the last two as in sysexits.h: EX_USAGE and EX_CONFIG. */
+export const EXIT = { WELL: 0, FAULT: 1, USAGE: 64, CONFIG: 78 } as const
+
 /** The command line asks for something that there is not. */
 export class UsageError extends Error {}
 

@@ -3,7 +3,8 @@ import { mask } from '../admin/logger.js'
 import { type RunningServer, type StartOptions, startServer } from '../app.js'
 import { secretsOf } from '../config/print.js'
 import { type Config, loadConfig } from '../config.js'
-import type { Io } from './io.js'
+import { OutboxUnusableError } from '../outbox/outbox.js'
+import { EXIT, type Io } from './io.js'
 import { createPrettyLog } from './pretty-log.js'
 
 /** Past SHUTDOWN_TIMEOUT, which `close` keeps by itself: for a close that hangs. */
@@ -61,22 +62,21 @@ interface ListenFault {
   hostname?: string
 }
 
-/** A start that failed: in words where the configuration is why, and then with 78. */
+/** A start that failed: in words where the configuration is why. */
 function explain(error: NodeJS.ErrnoException & ListenFault, config: Config) {
   const { code = '', address, port, hostname } = error
-  // The outbox says so of a place that is in use (OutboxLockedError) or cannot be written.
-  if (error.message.startsWith('QUEUE_PATH ')) return { message: error.message, status: 78 }
+  if (error instanceof OutboxUnusableError) return { message: error.message, status: EXIT.CONFIG }
   const { HOST, PORT, ADMIN_HOST, ADMIN_PORT } = config
   const admin = (port === ADMIN_PORT && port !== PORT) || (hostname === ADMIN_HOST && hostname !== HOST)
   const listener = admin ? 'ADMIN_HOST and ADMIN_PORT' : 'HOST and PORT'
   const where = `${listener} (${address ?? HOST} ${port ?? PORT})`
   if (code === 'EADDRINUSE')
-    return { message: `${where} must be free: another program listens there already`, status: 78 }
+    return { message: `${where} must be free: another program listens there already`, status: EXIT.CONFIG }
   if (code === 'EACCES' && error.syscall === 'listen') {
-    return { message: `${where} must be a port this user may listen on: take one above 1023`, status: 78 }
+    return { message: `${where} must be a port this user may listen on: take one above 1023`, status: EXIT.CONFIG }
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
-    return { message: `${listener} must name an address of this machine: ${error.message}`, status: 78 }
+    return { message: `${listener} must name an address of this machine: ${error.message}`, status: EXIT.CONFIG }
   }
-  return { message: `The start failed: ${error.stack}`, status: 1 }
+  return { message: `The start failed: ${error.stack}`, status: EXIT.FAULT }
 }

@@ -1,6 +1,6 @@
 import { configJson, printConfig } from '../config/print.js'
 import { loadConfig } from '../config.js'
-import type { Io } from './io.js'
+import { EXIT, type Io } from './io.js'
 
 /**
  * Prints the effective configuration to standard output, warnings to standard error.
@@ -10,5 +10,5 @@ export async function showConfig(io: Io, json: boolean): Promise<number> {
   const config = loadConfig(io)
   for (const warning of config.warnings) io.err(`Warning: ${warning}\n`)
   io.out(json ? `${JSON.stringify(configJson(config), null, 2)}\n` : printConfig(config))
-  return 0
+  return EXIT.WELL
 }

@@ -16,7 +16,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { ClassicLevel } from 'classic-level'
 import { strangeBytes } from './log-check.js'
 import { Mark } from './mark.js'
-import { OutboxLockedError } from './outbox.js'
+import { OutboxLockedError, OutboxUnusableError } from './outbox.js'
 
 export type Level = ClassicLevel<Buffer, string>
 
@@ -44,7 +44,7 @@ const PLACE =
  * LevelDB replaces or passes over is kept in `<path>/damaged-<time>`.
  *
  * @param scan reads what it needs of the open store, from the beginning if it is called again; throws on what it cannot read
- * @throws OutboxLockedError; Error with a plain message where the place cannot be used
+ * @throws OutboxUnusableError, which OutboxLockedError is too
  */
 export async function openLevel(path: string, scan: (db: Level) => Promise<void>, now: number): Promise<Opened> {
   await checkPlace(path)
@@ -92,7 +92,7 @@ export async function openLevel(path: string, scan: (db: Level) => Promise<void>
     if (cause.code === 'LEVEL_LOCKED' || PLACE.test(reason)) {
       await rm(before, { recursive: true })
       if (cause.code === 'LEVEL_LOCKED') throw new OutboxLockedError(path)
-      throw new Error(`QUEUE_PATH ${path} cannot be used: ${reason}`)
+      throw new OutboxUnusableError(path, `cannot be used: ${reason}`)
     }
   }
 
@@ -144,7 +144,7 @@ async function checkPlace(path: string): Promise<void> {
     await makeFolder(path)
     await probe(path, 64 * 1024)
   } catch (error) {
-    throw new Error(`QUEUE_PATH ${path} cannot be used: ${(error as Error).message}`)
+    throw new OutboxUnusableError(path, `cannot be used: ${(error as Error).message}`)
   }
 }
 

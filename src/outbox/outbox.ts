@@ -116,7 +116,7 @@ export interface ClaimBounds {
 export interface Outbox {
   /**
    * Opens the store; to be awaited before anything else. May be called twice.
-   * @throws {@link OutboxLockedError} where another process has it, Error with a plain message where the place is unusable
+   * @throws {@link OutboxUnusableError} where the place is, {@link OutboxLockedError} where that is for another process
    */
   start(): Promise<Started>
 
@@ -186,13 +186,22 @@ export interface Outbox {
   stop(): Promise<void>
 }
 
-/** Another process holds the store: `serve` ends with 78. */
-export class OutboxLockedError extends Error {
+/** The configured place cannot be used, in words for whoever set QUEUE_PATH: `serve` ends with 78. */
+export class OutboxUnusableError extends Error {
+  override readonly name: string = 'OutboxUnusableError'
   readonly path: string
 
-  constructor(path: string) {
-    super(`QUEUE_PATH ${path} is in use by another process: each running serve needs a path of its own`)
-    this.name = 'OutboxLockedError'
+  constructor(path: string, why: string) {
+    super(`QUEUE_PATH ${path} ${why}`)
     this.path = path
+  }
+}
+
+/** Another process holds the store. */
+export class OutboxLockedError extends OutboxUnusableError {
+  override readonly name = 'OutboxLockedError'
+
+  constructor(path: string) {
+    super(path, 'is in use by another process: each running serve needs a path of its own')
   }
 }

@@ -5,7 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import t, { type Test } from 'tap'
 import { serve } from '../../src/commands/serve.js'
 import { loadConfig } from '../../src/config.js'
-import { OutboxLockedError } from '../../src/outbox/outbox.js'
+import { OutboxLockedError, OutboxUnusableError } from '../../src/outbox/outbox.js'
 import { BASE, KEY, SHARED_SECRET } from '../config/given.js'
 import { startChild } from './child.js'
 
@@ -148,7 +148,12 @@ t.test('a start that fails', async t => {
     [error('EAI_AGAIN', { hostname: '127.0.0.2' }), 78, /^ADMIN_HOST and ADMIN_PORT must name an address/],
     [error('EADDRINUSE', { syscall: 'listen' }), 78, /^HOST and PORT \(127.0.0.1 8790\) must be free/],
     [new OutboxLockedError('/srv/queue'), 78, /^QUEUE_PATH \/srv\/queue is in use by another process/],
-    [new Error('QUEUE_PATH /srv/queue cannot be used: no space left'), 78, /^QUEUE_PATH \/srv\/queue cannot be used/],
+    [
+      new OutboxUnusableError('/srv/queue', 'cannot be used: full'),
+      78,
+      /^QUEUE_PATH \/srv\/queue cannot be used: full\n$/
+    ],
+    [new Error('QUEUE_PATH is only how it begins'), 1, /^The start failed: Error: QUEUE_PATH is/],
     [error('EACCES', { syscall: 'open' }), 1, /^The start failed: Error: EACCES happened\n {4}at /],
     [new Error(`with ${KEY} in it`), 1, /^The start failed: Error: with \[SECRET\] in it/]
   ]

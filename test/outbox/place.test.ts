@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { createDiskOutbox } from '../../src/outbox/disk.js'
 import type { OutboxEvent } from '../../src/outbox/engine.js'
-import { OutboxLockedError } from '../../src/outbox/outbox.js'
+import { OutboxLockedError, OutboxUnusableError } from '../../src/outbox/outbox.js'
 import { entry } from './behaviour.js'
 import { child, childEnv } from './child.js'
 import { folder } from './folder.js'
@@ -38,9 +38,13 @@ t.test('a folder that is there keeps its mode, the entries are hidden all the sa
 t.test('the path is a file', async t => {
   const path = join(folder(t), 'queue')
   writeFileSync(path, 'precious')
-  await t.rejects(open(path).start(), {
-    message: `QUEUE_PATH ${path} cannot be used: EEXIST: file already exists, mkdir '${path}'`
+  const start = open(path).start()
+  await t.rejects(start, {
+    name: 'OutboxUnusableError',
+    message: `QUEUE_PATH ${path} cannot be used: EEXIST: file already exists, mkdir '${path}'`,
+    path
   })
+  await t.rejects(start, OutboxUnusableError)
   t.equal(readFileSync(path, 'utf8'), 'precious')
 })
 
@@ -94,7 +98,10 @@ t.test('the disk is so full that the queue cannot be opened', async t => {
   await first.stop()
   const makeRoom = limitFileSize(t, 100_000)
   if (makeRoom === undefined) return void t.plan(0, 'there is no prlimit')
-  await t.rejects(open(path).start(), { message: /QUEUE_PATH .* cannot be used: .*too large/i })
+  await t.rejects(open(path).start(), {
+    name: 'OutboxUnusableError',
+    message: /QUEUE_PATH .* cannot be used: .*too large/i
+  })
   makeRoom()
   t.same(
     readdirSync(path).filter(name => name !== 'store'),
@@ -136,6 +143,7 @@ t.test('two of one process', async t => {
   await first.start()
   const second = open(path)
   await t.rejects(second.start(), new OutboxLockedError(path))
+  t.ok(new OutboxLockedError(path) instanceof OutboxUnusableError)
   t.match(new OutboxLockedError(path), { path, message: new RegExp(`QUEUE_PATH ${path} is in use by another process`) })
   await first.append([entry('u:ann', 1)])
   await second.stop()
