@@ -18,10 +18,10 @@ export interface ForwardAuthOptions {
   userHeader: string
   /** Where the user id is in a JSON body, when that header is absent: a member, or a dotted path. */
   userClaim: string
-  /** Milliseconds for one question. Default 2,000. */
-  timeoutMs?: number | undefined
-  /** Milliseconds an answer is relied on, at most. Default 30,000; 0 asks every time. */
-  cacheMs?: number | undefined
+  /** Milliseconds for one question. */
+  timeoutMs: number
+  /** Milliseconds an answer is relied on, at most; 0 asks every time. */
+  cacheMs: number
   /** Questions under way at once. Default 16. */
   concurrency?: number | undefined
   userAgent?: string | undefined
@@ -51,7 +51,7 @@ const TOKEN = /^[\w\-.~+/]+=*$/
  * is SESSION_UNAVAILABLE and not remembered.
  */
 export function createForwardAuthSessions(options: ForwardAuthOptions): SessionSource {
-  const { cookie, timeoutMs = 2_000, cacheMs = 30_000, concurrency = 16, now = Date.now } = options
+  const { cookie, timeoutMs, cacheMs, concurrency = 16, now = Date.now } = options
   const url = new URL(options.url)
   const plain = { accept: 'application/json', 'user-agent': options.userAgent ?? 'logtrail-bff' }
   const readAnswer = createAnswerReader(options.userHeader.toLowerCase(), options.userClaim)

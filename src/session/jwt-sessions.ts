@@ -32,8 +32,8 @@ export interface JwtSessionsOptions {
   /** Any one of these, where there are any. A key set signs for every app of its provider: without them it lets nobody in. */
   issuer: readonly string[]
   audience: readonly string[]
-  /** Milliseconds by which clocks may differ. Default 30,000. */
-  clockSkewMs?: number | undefined
+  /** Milliseconds by which clocks may differ. */
+  clockSkewMs: number
   userAgent?: string | undefined
   /** Certificate authorities for the key set, instead of Node's own. */
   ca?: string | Buffer | undefined
@@ -69,7 +69,7 @@ interface Good {
  * @throws Error about a key that tokens cannot be verified with, which the configuration refuses before
  */
 export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
-  const { cookie, key, issuer, audience, now = Date.now, clockSkewMs = 30_000 } = options
+  const { cookie, key, issuer, audience, clockSkewMs, now = Date.now } = options
   const ofSet = 'jwksUrl' in key
   const readUser = createPathReader(options.userClaim)
   const good = new BoundedMap<Good>(MAX_GOOD)

@@ -17,8 +17,8 @@ export interface RedisSessionsOptions {
   cookie: string
   /** What the app signs its cookies with, newest first. */
   secrets: readonly string[]
-  /** What the store puts before a session's id. Default `sess:`, as connect-redis. */
-  prefix?: string | undefined
+  /** What the store puts before a session's id: connect-redis `sess:`, unless it was told otherwise. */
+  prefix: string
   /** Where the user id is in a stored session: a member, or a dotted path such as `passport.user`. */
   userClaim: string
   /** Milliseconds one question may take. Default 1,000. */
@@ -40,7 +40,7 @@ const MAX_PENDING = 1_000
  * is that of a visitor who has not signed in: none. Redis slow or away: SESSION_UNAVAILABLE.
  */
 export function createRedisSessions(options: RedisSessionsOptions): SessionSource {
-  const { redis, cookie, prefix = 'sess:', timeoutMs = 1_000, now = Date.now } = options
+  const { redis, cookie, prefix, timeoutMs = 1_000, now = Date.now } = options
   if (options.secrets.length === 0 || options.secrets.includes('')) throw new Error('SESSION_SECRET: must not be empty')
   const keys = options.secrets.map(secret => createSecretKey(Buffer.from(secret)))
   const readUser = createPathReader(options.userClaim)

@@ -24,6 +24,8 @@ async function setUp(t: Test, listener: RequestListener, more: Partial<ForwardAu
     cookie: 'sid',
     userHeader: 'X-Auth-Request-User',
     userClaim: 'user.id',
+    timeoutMs: 2_000,
+    cacheMs: 30_000,
     now: () => clock.time,
     ...more
   })

@@ -15,18 +15,15 @@ const sign = (id: string, secret = NEW) =>
   `${id}.${createHmac('sha256', secret).update(id).digest('base64').replace(/=+$/, '')}`
 const signed = (id: string, secret = NEW) => ({ cookie: `connect.sid=s%3A${encodeURIComponent(sign(id, secret))}` })
 
+/** An app's settings; the prefix is the one that the configuration gives where none is set. */
+const APP = { cookie: 'connect.sid', secrets: [NEW, OLD], prefix: 'sess:', userClaim: 'passport.user' }
+
 async function setUp(t: Test, more: Partial<RedisSessionsOptions> = {}) {
   const server = await startRedis()
   const redis = new Redis({ path: server.path, enableOfflineQueue: false, lazyConnect: true, retryStrategy: () => 20 })
   redis.on('error', () => {})
   await redis.connect()
-  const source = createRedisSessions({
-    redis,
-    cookie: 'connect.sid',
-    secrets: [NEW, OLD],
-    userClaim: 'passport.user',
-    ...more
-  })
+  const source = createRedisSessions({ ...APP, redis, ...more })
   t.teardown(async () => {
     redis.disconnect()
     await source.close()
@@ -91,7 +88,7 @@ t.test('with a real Redis', { skip: redisMissing }, async t => {
     const eve = await renewed.visit('/login?user=eve')
     t.same(await outcome(source, { cookie: eve }), { userId: 'eve', via: 'cookie' }, 'signed with the new secret')
     t.equal(
-      await outcome(createRedisSessions({ redis, cookie: 'connect.sid', secrets: [OLD], userClaim: 'passport.user' }), {
+      await outcome(createRedisSessions({ ...APP, redis, secrets: [OLD] }), {
         cookie: eve
       }),
       'SESSION_INVALID',
@@ -177,7 +174,7 @@ t.test('without a good signature Redis is not asked', async t => {
     },
     pttl: async () => 1
   }
-  const source = createRedisSessions({ redis, cookie: 'connect.sid', secrets: [NEW, OLD], userClaim: 'sub' })
+  const source = createRedisSessions({ ...APP, redis, userClaim: 'sub' })
   t.same(await outcome(source, signed('id', OLD)), { userId: 'ada', via: 'cookie' })
   t.same(asked.splice(0), ['sess:id'])
   const good = sign('id')
@@ -219,19 +216,13 @@ t.test('the client’s errors are not passed on: they carry the id', async t => 
   const get = async () => {
     throw Object.assign(new Error('Connection is closed.'), { command: { name: 'get', args: ['sess:the-id'] } })
   }
-  const source = createRedisSessions({
-    redis: { get, pttl: async () => 1 },
-    cookie: 'connect.sid',
-    secrets: [NEW],
-    userClaim: 'sub'
-  })
+  const source = createRedisSessions({ ...APP, redis: { get, pttl: async () => 1 } })
   const error = await refusal(source, signed('the-id'))
   t.equal(error.cause, 'session store: Connection is closed.')
 })
 
 t.test('what a configuration must have', async t => {
-  const make = (more: object) => () =>
-    createRedisSessions({ redis: {} as Redis, cookie: 'c', secrets: [NEW], userClaim: 'sub', ...more })
+  const make = (more: object) => () => createRedisSessions({ ...APP, redis: {} as Redis, ...more })
   t.throws(make({ secrets: [] }), /^SESSION_SECRET/)
   t.throws(make({ secrets: [NEW, ''] }), /^SESSION_SECRET/)
   t.throws(make({ userClaim: '' }), /^SESSION_USER_CLAIM/)
@@ -240,7 +231,7 @@ t.test('what a configuration must have', async t => {
 t.test('the same without a Redis at hand', async t => {
   const data = new Map<string, string>()
   const redis = { get: async (key: string) => data.get(key) ?? null, pttl: async () => -1 }
-  const given = { redis, cookie: 'connect.sid', secrets: [NEW], userClaim: 'passport.user', prefix: 'app:' }
+  const given = { ...APP, redis, prefix: 'app:' }
   const source = createRedisSessions(given)
   await readsWhatIsStored(t, source, (key, text) => data.set(key, text))
   data.clear()
