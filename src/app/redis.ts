@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Redis, RedisOptions } from 'ioredis'
 import type { CheckResult } from '../admin/readiness.js'
+import { createClient } from '../outbox/redis/connection.js'
 
 /** A connection on which nothing comes for so long, though something was asked, is given up: its other end may be gone. */
 const SILENCE_MS = 5000
@@ -22,18 +23,13 @@ export async function connectRedis(
   log: FastifyBaseLogger,
   options: Pick<RedisOptions, 'commandTimeout'> = {}
 ): Promise<Redis> {
-  // by its default: of a CommonJS package that a bundle loads late there are no other names
-  const { Redis: Client } = (await import('ioredis')).default
-  const redis = new Client(url, {
+  const redis = await createClient(url, {
     enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
     connectTimeout: CONNECT_MS,
     socketTimeout: SILENCE_MS,
     enableReadyCheck: true,
     ...options,
-    retryStrategy: attempt => Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_MS),
-    // NODE_TLS_REJECT_UNAUTHORIZED=0 would turn verification off for everything that does not say so
-    ...(url.startsWith('rediss:') ? { tls: { rejectUnauthorized: true } } : {})
+    retryStrategy: attempt => Math.min(100 * 2 ** Math.min(attempt, 10), LONGEST_RECONNECT_MS)
   })
   let away = false
   const lost = (error?: Error): void => {

@@ -117,7 +117,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
 
   async function tellSettings(): Promise<void> {
     try {
-      for (const message of await queueSettings(redis)) report({ kind: 'settings', message })
+      for (const { message } of await queueSettings(redis)) report({ kind: 'settings', message })
       settingsTold = true
     } catch {
       // Away again: the next beat asks.

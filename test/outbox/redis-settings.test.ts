@@ -31,9 +31,11 @@ else {
 
   t.test('what is weaker is said once, at the start', async t => {
     await set('appendfsync', 'everysec')
-    t.match(await queueSettings(client), [/appendfsync is everysec/])
+    t.match(await queueSettings(client), [
+      { setting: 'appendfsync', severity: 'warning', message: /appendfsync is everysec.*two seconds/ }
+    ])
     await set('appendfsync', 'no')
-    t.match(await queueSettings(client), [/appendfsync is no:/])
+    t.match(await queueSettings(client), [{ severity: 'warning', message: /appendfsync is no:/ }])
     await set('appendonly', 'no')
     await set('maxmemory-policy', 'allkeys-lru')
     const { outbox, events } = replica(t, redis.url)
@@ -49,12 +51,22 @@ else {
     await client.acl('SETUSER', 'plain', 'on', '>word', 'allkeys', '+@all', '-config', '-info')
     const { outbox, events, kinds } = replica(t, redis.url, { username: 'plain', password: 'word' })
     await outbox.start()
-    t.match(events.find(({ kind }) => kind === 'settings')?.message, /does not tell its settings/)
+    t.match(
+      events.filter(({ kind }) => kind === 'settings').map(({ message }) => message),
+      [/cannot tell appendonly/, /cannot tell appendfsync/, /cannot tell maxmemory-policy/]
+    )
     await outbox.append([entry('u:ann', 1)])
     await outbox.stop()
     t.notOk(kinds().includes('unwritable'))
-    const there = { config: async () => [] } as unknown as Redis
-    t.match(await queueSettings(there), [/does not tell/], 'nor one whose service hides them')
+    const info = '# Persistence\r\naof_enabled:1\r\nmaxmemory_policy:noeviction\r\n'
+    const there = { config: async () => [], info: async () => info } as unknown as Redis
+    t.match(
+      await queueSettings(there),
+      [{ setting: 'appendfsync', severity: 'warning', message: /cannot tell/ }],
+      'nor one whose service hides them; INFO knows the others'
+    )
+    const off = { ...there, info: async () => 'aof_enabled:0' } as unknown as Redis
+    t.match(await queueSettings(off), [{ setting: 'appendonly', severity: 'error' }, { setting: 'maxmemory-policy' }])
     const gone = new Redis(redis.url, { lazyConnect: true, enableOfflineQueue: false })
     await t.rejects(queueSettings(gone))
     gone.disconnect()

@@ -1,3 +1,5 @@
+import { openOnce } from '../../outbox/redis/connection.js'
+import { queueSettings, readInfo, type Setting, type Weakness } from '../../outbox/redis/settings.js'
 import { type Check, failed, ok, warning } from './check.js'
 
 export interface RedisCheckOptions {
@@ -14,55 +16,23 @@ const OLDEST = [6, 2] as const
 
 /** Connects, asks, and leaves: version, role, and what durable queues rest on. */
 export async function checkRedis({ url, name, variable, keepsQueue, timeoutMs }: RedisCheckOptions): Promise<Check[]> {
-  const { Redis } = (await import('ioredis')).default
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: timeoutMs,
-    commandTimeout: timeoutMs,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    // NODE_TLS_REJECT_UNAUTHORIZED=0 would turn verification off for everything that does not say so
-    ...(url.startsWith('rediss:') ? { tls: { rejectUnauthorized: true } } : {})
-  })
-  let lost: Error | undefined
-  redis.on('error', error => {
-    lost ??= error
-  })
-  return ask()
-    .catch((error: Error) => {
-      // what the server or the network said; "Connection is closed." alone helps nobody
-      const cause = lost ?? error
-      return [failed(name, `no answer: ${said(cause)}`, changeFor(cause, variable))]
-    })
-    .finally(() => redis.disconnect())
-
-  async function ask(): Promise<Check[]> {
-    await redis.connect()
-    await redis.ping()
-    const info = await redis.info().catch(() => '')
-    const found = [judgeServer(name, variable, readInfo(info))]
-    if (keepsQueue) found.push(await judgeDurability(readInfo(info), setting => config(setting)))
-    return found
-  }
-
-  /** @returns undefined where the user or the service does not allow CONFIG */
-  async function config(setting: string): Promise<string | undefined> {
+  try {
+    const redis = await openOnce(url, { connectTimeout: timeoutMs, commandTimeout: timeoutMs })
     try {
-      const [, value] = (await redis.config('GET', setting)) as string[]
-      return value
-    } catch {
-      return undefined
+      await redis.ping()
+      const info = readInfo(await redis.info().catch(() => ''))
+      const found = [judgeServer(name, variable, info)]
+      if (keepsQueue) found.push(...judgeDurability(await queueSettings(redis)))
+      return found
+    } finally {
+      redis.disconnect()
     }
+  } catch (error) {
+    return [failed(name, `no answer: ${said(error as Error)}`, changeFor(error as Error, variable))]
   }
 }
 
-type Info = Record<string, string>
-
-function readInfo(text: string): Info {
-  return Object.fromEntries([...text.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name!, value!]))
-}
-
-function judgeServer(name: string, variable: string, info: Info): Check {
+function judgeServer(name: string, variable: string, info: Record<string, string>): Check {
   const version = info.redis_version
   if (version === undefined) {
     return warning(name, 'it answers, but this user may not ask its version (INFO)', 'See that it is 6.2 or newer.')
@@ -78,47 +48,19 @@ function judgeServer(name: string, variable: string, info: Info): Check {
   return ok(name, `${which} answers`)
 }
 
+const SAFE: Record<Setting, string> = {
+  appendonly: 'Set appendonly yes and appendfsync always.',
+  appendfsync: 'Set appendfsync always where no acknowledged entry may be lost.',
+  'maxmemory-policy': 'Set maxmemory-policy noeviction; keep the queue apart from a cache (SESSION_REDIS_URL).'
+}
+
 /** What a 202 of QUEUE_STORE=redis rests on. */
-async function judgeDurability(info: Info, config: (setting: string) => Promise<string | undefined>): Promise<Check> {
+function judgeDurability(weaknesses: Weakness[]): Check[] {
   const name = 'redis durability'
-  const fromInfo = info.aof_enabled === undefined ? undefined : info.aof_enabled === '1' ? 'yes' : 'no'
-  const [appendonly = fromInfo, appendfsync, policy = info.maxmemory_policy] = await Promise.all([
-    config('appendonly'),
-    config('appendfsync'),
-    config('maxmemory-policy')
-  ])
-  if (policy !== undefined && policy !== 'noeviction') {
-    const message = `maxmemory-policy is ${policy}: acknowledged entries may be thrown away when memory is short`
-    return failed(
-      name,
-      message,
-      'Set maxmemory-policy noeviction; keep the queue apart from a cache (SESSION_REDIS_URL).'
-    )
-  }
-  if (appendonly === 'no') {
-    return failed(
-      name,
-      'appendonly is no: a restart of Redis loses acknowledged entries',
-      'Set appendonly yes and appendfsync always (or everysec, where a lost second is bearable).'
-    )
-  }
-  const unknown = Object.entries({ appendonly, appendfsync, 'maxmemory-policy': policy })
-    .filter(([, value]) => value === undefined)
-    .map(([setting]) => setting)
-  if (unknown.length > 0) {
-    const change = `See that the service has appendonly yes, appendfsync always or everysec, and maxmemory-policy noeviction.`
-    return warning(name, `cannot tell ${unknown.join(', ')}: this user or service does not allow CONFIG GET`, change)
-  }
-  if (appendfsync !== 'always') {
-    const lost =
-      appendfsync === 'no' ? 'whatever the system has not written yet' : 'up to a second of acknowledged entries'
-    return warning(
-      name,
-      `appendfsync is ${appendfsync}: a crash of its machine loses ${lost}`,
-      'Set appendfsync always where no acknowledged entry may be lost.'
-    )
-  }
-  return ok(name, 'appendonly yes, appendfsync always, maxmemory-policy noeviction')
+  if (weaknesses.length === 0) return [ok(name, 'appendonly yes, appendfsync always, maxmemory-policy noeviction')]
+  return weaknesses.map(({ setting, severity, message }) =>
+    (severity === 'error' ? failed : warning)(name, message, SAFE[setting])
+  )
 }
 
 function said(error: Error): string {

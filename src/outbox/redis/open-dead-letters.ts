@@ -1,4 +1,5 @@
 import type { DeadLetters } from '../outbox.js'
+import { openOnce } from './connection.js'
 import { createDeadLetters } from './dead-letters.js'
 import { createScripts, QUEUE_PREFIX } from './scripts.js'
 
@@ -16,26 +17,10 @@ export async function openRedisDeadLetters(
   prefix = QUEUE_PREFIX
 ): Promise<DeadLetters & { close(): Promise<void> }> {
   if (!url) throw new Error('REDIS_URL is required with QUEUE_STORE=redis')
-  const { Redis } = (await import('ioredis')).default
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: CONNECT,
-    commandTimeout: COMMAND,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    ...(url.startsWith('rediss:') ? { tls: { rejectUnauthorized: true } } : {})
-  })
-  let cause: Error | undefined
-  redis.on('error', error => {
-    cause ??= error
-  })
-  try {
-    await redis.connect()
-  } catch (error) {
-    redis.disconnect()
-    const { code } = (cause ?? error) as NodeJS.ErrnoException
+  const timeouts = { connectTimeout: CONNECT, commandTimeout: COMMAND }
+  const redis = await openOnce(url, timeouts).catch(({ code }: NodeJS.ErrnoException) => {
     throw new Error(`Redis cannot be used${code === undefined ? '' : ` (${code})`}: see REDIS_URL`)
-  }
+  })
   const letters = createDeadLetters(redis, createScripts(redis, prefix), Date.now)
   return { ...letters, close: async () => redis.disconnect() }
 }
