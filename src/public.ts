@@ -9,7 +9,7 @@ import { otherMethods } from './app/other-methods.js'
 import './app/visit.js'
 import { type ErrorCode, HttpError } from './errors.js'
 import { clientAddress, createCallers, isForwarded } from './guard/address.js'
-import { createConnectLimit } from './guard/connect-limit.js'
+import { createConnectionLimit } from './guard/connection-limit.js'
 import {
   ANSWER_HEADERS,
   CONNECTION_OPTIONS,
@@ -109,7 +109,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    clientErrorHandler: createClientErrorAnswer(refused),
+    clientErrorHandler: createClientErrorAnswer(refused, socket => overLimit(socket)),
     rewriteUrl(request) {
       const url = request.url!
       const end = url.indexOf('?')
@@ -125,8 +125,8 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   app.decorateRequest('visit', null as never)
 
   const limits = await options.createLimits(app)
-  const connectLimit = createConnectLimit(limits, callerOf)
-  guardConnections(app.server, (request, response) => app.routing(request, response), refused, connectLimit)
+  const overLimit = createConnectionLimit(limits, callerOf)
+  guardConnections(app.server, (request, response) => app.routing(request, response), refused, overLimit)
   // before any other plugin: a route that one registers keeps the handler of that moment
   app.setErrorHandler(createCountedAnswer(limits, createErrorAnswer(options.planLimit)))
 
@@ -179,7 +179,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     }
     const place = drain.enter(reply)
     // not Fastify's onResponse, which is silent of a client that went away before its answer
-    onceOver(reply.raw, raw.socket, () => {
+    onceOver(reply, () => {
       drain.leave(place)
       ended(request, reply)
     })
@@ -221,8 +221,10 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   app.addHook('onRequest', (request, reply, done) => {
     if (options.isStopping()) {
       reply.header('connection', 'close')
-      done(shuttingDown())
-      return
+      if (!isPreflight(request)) {
+        done(shuttingDown())
+        return
+      }
     }
     const { sender } = request.visit
     if (sender.spared) done(passAddress(request, null))

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { FastifyReply } from 'fastify'
 import { type ErrorCode, errorBody, HttpError } from '../errors.js'
 
 /**
@@ -48,20 +49,32 @@ export const CONNECTION_OPTIONS = {
   }
 } as const
 
+/** Of a connection: its last request that is in flight, whose answer goes out after all others; and whether it is refused. */
+const LAST = Symbol('last request in flight')
+const REFUSED = Symbol('refused')
+type Connection = Socket & { [LAST]?: FastifyReply | undefined; [REFUSED]?: true }
+
 /**
  * Runs `over` once: when the answer is out, or can never be. Of an answer Node.js emits 'close' only when its turn has come:
  * of requests sent one behind the other, whose client then goes away, all but the first would be in flight for ever.
  */
-export function onceOver(response: ServerResponse, socket: Socket, over: () => void): void {
+export function onceOver(reply: FastifyReply, over: () => void): void {
+  const response = reply.raw
+  const socket = reply.request.raw.socket as Connection
+  socket[LAST] = reply
+  const forget = () => {
+    if (socket[LAST] === reply) socket[LAST] = undefined
+    over()
+  }
   if (response.socket !== null) {
     // emitted once, so that `once` would only add a wrapper for each request
-    response.on('close', over)
+    response.on('close', forget)
     return
   }
   const end = () => {
     response.off('close', end)
     socket.off('close', end)
-    over()
+    forget()
   }
   response.on('close', end)
   // as many as a client likes to send before it reads
@@ -75,17 +88,17 @@ const HOST = /^(?:[\w.~!$&'()*+,;=%-]+|\[[\da-f:.]+\])(?::\d*)?$/i
  * What Node.js' parser lets through all the same: whether a request is one of HTTP/1, to one host, with a body whose coding
  * Node.js undoes. That is `chunked` alone: what is under any other it would hand on as it stands (RFC 9112, 6.1).
  */
-export function isValidRequest({ httpVersionMajor, rawHeaders, headers }: IncomingMessage): boolean {
+export function isValidRequest({ httpVersionMajor, httpVersionMinor, rawHeaders, headers }: IncomingMessage): boolean {
   const coding = headers['transfer-encoding']
   return (
     httpVersionMajor === 1 &&
     (coding === undefined || coding.trim().toLowerCase() === 'chunked') &&
-    namesOneHost(rawHeaders)
+    namesOneHost(rawHeaders, httpVersionMinor === 0)
   )
 }
 
-/** RFC 9112, 3.2: none, several or an invalid one are answered 400. */
-function namesOneHost(rawHeaders: readonly string[]): boolean {
+/** RFC 9112, 3.2: none, several or an invalid one are answered 400; HTTP/1.0 need not name one. */
+function namesOneHost(rawHeaders: readonly string[], orNone: boolean): boolean {
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!
@@ -93,31 +106,56 @@ function namesOneHost(rawHeaders: readonly string[]): boolean {
     if (!HOST.test(rawHeaders[at + 1]!)) return false
     hosts += 1
   }
-  return hosts === 1
+  return hosts === 1 || (hosts === 0 && orNone)
 }
 
-/** Answers what never becomes a request for Fastify (RFC 9112, 2.2: no valid request is answered 400 and closed). */
-export function createClientErrorAnswer(onRefused: OnRefused): (error: NodeJS.ErrnoException, socket: Socket) => void {
-  return (error, socket) => {
+/** What Node.js' parser says, in this program's words. */
+const PARSER_ERRORS: Record<string, ErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT'
+}
+
+/**
+ * Answers what never becomes a whole request (RFC 9112, 2.2: what is none is answered 400 and closed): where it is the body
+ * that goes wrong, as that request's own answer, else by itself, after the answers that are still under way (9.3.2).
+ * @param overLimit counts what became no request, and says whether it is one too many
+ */
+export function createClientErrorAnswer(
+  onRefused: OnRefused,
+  overLimit: OverLimit
+): (error: NodeJS.ErrnoException, socket: Socket) => void {
+  return (error, socket: Connection) => {
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy()
       return
     }
-    if (error.code === 'HPE_HEADER_OVERFLOW') refuse(socket, new HttpError('HEADERS_TOO_LARGE'), onRefused)
-    else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') refuse(socket, new HttpError('REQUEST_TIMEOUT'), onRefused)
-    else refuse(socket, new HttpError('BAD_REQUEST'), onRefused)
+    // Node.js says so again with whatever arrives next
+    if (socket[REFUSED]) return
+    socket[REFUSED] = true
+    const fault = new HttpError(PARSER_ERRORS[error.code ?? ''] ?? 'BAD_REQUEST')
+    const last = socket[LAST]
+    if (last === undefined || last.request.raw.complete) void refuseInTurn(socket, fault, onRefused, overLimit)
+    else if (last.sent) end(socket)
+    else last.header('connection', 'close').send(fault)
   }
 }
 
-/**
- * Limits the server's sockets, and answers what Node.js would answer in its own words or not at all.
- * @param overLimit counts a CONNECT, and says whether it is one too many
- */
+async function refuseInTurn(socket: Connection, fault: HttpError, onRefused: OnRefused, overLimit: OverLimit) {
+  const error = (await overLimit(socket)) ?? fault
+  const last = socket[LAST]
+  if (last !== undefined) await new Promise(over => last.raw.once('close', over))
+  if (socket.writable) refuse(socket, error, onRefused)
+}
+
+/** Counts what becomes no request for the address of its socket. @returns the 429, where it is one too many */
+export type OverLimit = (socket: Socket) => Promise<HttpError | undefined>
+
+/** Limits the server's sockets, and answers what Node.js would answer in its own words or not at all. */
 export function guardConnections(
   server: Server,
   handle: RequestListener,
   onRefused: OnRefused,
-  overLimit: (socket: Socket) => Promise<HttpError | undefined>
+  overLimit: OverLimit
 ): void {
   server.maxConnections = MAX_CONNECTIONS
   // Of a client that has closed its side Node.js ends the connection at once, answered or not (socketOnEnd in
@@ -126,10 +164,10 @@ export function guardConnections(
   // answer meets a reset: what is in flight is bounded by the times that delivery has
   Object.assign(server, { httpAllowHalfOpen: true })
   server.on('drop', () => onRefused({ status: NO_ANSWER, error_code: 'TOO_MANY_CONNECTIONS' }))
-  server.on('connect', async (_request, socket: Socket) => {
+  server.on('connect', (_request, socket: Socket) => {
     // Node.js takes its own listener off such a socket: a client that resets it would end this process
     socket.on('error', () => socket.destroy())
-    refuse(socket, (await overLimit(socket)) ?? new HttpError('METHOD_NOT_ALLOWED'), onRefused)
+    void refuseInTurn(socket, new HttpError('METHOD_NOT_ALLOWED'), onRefused, overLimit)
   })
   server.on('checkExpectation', handle)
 }
@@ -147,9 +185,13 @@ function refuse(socket: Socket, error: HttpError, onRefused: OnRefused): void {
     connection: 'close'
   }
   const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${error.statusCode} Refused\r\n${head.join('')}\r\n${body}`)
-  // a client that goes on sending and never closes would keep the socket half open, as long as it likes
+  end(socket, `HTTP/1.1 ${error.statusCode} Refused\r\n${head.join('')}\r\n${body}`)
+  onRefused({ request_id: requestId, status: error.statusCode, error_code: error.code })
+}
+
+/** A client that goes on sending and never closes would keep the socket half open, as long as it likes. */
+function end(socket: Socket, lastWords = ''): void {
+  socket.end(lastWords)
   const timer = setTimeout(() => socket.destroy(), LINGER_MS)
   socket.once('close', () => clearTimeout(timer))
-  onRefused({ request_id: requestId, status: error.statusCode, error_code: error.code })
 }

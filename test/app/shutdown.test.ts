@@ -46,6 +46,10 @@ t.test('what is in flight is finished, what is new is refused', async t => {
   isError(t, refused, 503, 'SHUTTING_DOWN')
   t.equal(refused.headers.get('connection'), 'close')
   t.equal(refused.headers.get('access-control-allow-origin'), 'https://app.example', 'a page of the list can read it')
+  const asked = { ...page, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' }
+  const preflight = await program.post(undefined, { method: 'OPTIONS', headers: asked, user: null })
+  t.equal(preflight.status, 204, 'since its preflight was answered')
+  t.equal(preflight.headers.get('connection'), 'close')
   t.match(await program.get('/readyz'), { status: 503, body: { status: 'stopping' } })
   t.equal((await program.get('/healthz')).status, 200)
   t.equal((await answer).status, 201)

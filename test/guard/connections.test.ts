@@ -41,6 +41,9 @@ t.test('and the listener has them', async t => {
   t.match(server, { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000, maxConnections: 4096 })
 })
 
+/** No address is over its limit. */
+const nobody = async () => undefined
+
 /** A bare server with the same guard, and less patience. */
 async function impatient(t: Test): Promise<string> {
   const server = createServer(
@@ -50,13 +53,13 @@ async function impatient(t: Test): Promise<string> {
       request.on('end', () => response.end('read'))
     }
   )
-  const answer = createClientErrorAnswer(() => {})
+  const answer = createClientErrorAnswer(() => {}, nobody)
   server.on('clientError', (error, socket) => answer(error, socket as Socket))
   guardConnections(
     server,
     () => {},
     () => {},
-    async () => undefined
+    nobody
   )
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -248,7 +251,7 @@ t.test('sockets are limited', async t => {
     server,
     () => {},
     what => refused.push(what),
-    async () => undefined
+    nobody
   )
   t.equal(server.maxConnections, 4096)
   server.maxConnections = 1
@@ -267,7 +270,7 @@ t.test('sockets are limited', async t => {
 
 t.test('a socket that is gone is not written to', async t => {
   const server = createServer()
-  const answer = createClientErrorAnswer(() => t.fail('nothing is refused'))
+  const answer = createClientErrorAnswer(() => t.fail('nothing is refused'), nobody)
   server.on('clientError', (error, socket) => {
     answer(Object.assign(error, { code: 'ECONNRESET' }), socket as Socket)
     t.ok(socket.destroyed)

@@ -1,17 +1,12 @@
-import type { Socket } from 'node:net'
-import type { HttpError } from '../errors.js'
 import type { createCallers } from './address.js'
+import type { OverLimit } from './connections.js'
 import { type Limits, limitExceeded, type Sender } from './limits.js'
 
 /**
- * Counts a CONNECT, which Node.js makes no request of, for the address of its socket: whatever it forwards is said of what
- * it would open.
- * @returns the 429, where that address is over its limit
+ * Counts what Node.js makes no request of, for the address of its socket: what is no valid HTTP, and a CONNECT, where whatever
+ * it forwards is said of what it would open.
  */
-export function createConnectLimit(
-  limits: Limits,
-  callerOf: ReturnType<typeof createCallers>
-): (socket: Socket) => Promise<HttpError | undefined> {
+export function createConnectionLimit(limits: Limits, callerOf: ReturnType<typeof createCallers>): OverLimit {
   return async socket => {
     const { key, spared } = callerOf(undefined, socket.remoteAddress)
     if (spared) return undefined
