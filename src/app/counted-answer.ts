@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Limits, limitExceeded } from '../guard/limits.js'
+import { type Limits, limitExceeded, limitHeaders } from '../guard/limits.js'
 import './visit.js'
 
 type ErrorAnswer = (error: Error, request: FastifyRequest, reply: FastifyReply) => void
@@ -18,9 +18,15 @@ export function createCountedAnswer(limits: Limits, answer: ErrorAnswer): ErrorA
       return
     }
     visit.counted = true
-    void asked.then(exceeded => {
+    void asked.then(standing => {
       // given up meanwhile, by a listener that is ending
-      if (!reply.sent) answer(exceeded ? limitExceeded(exceeded.code, exceeded) : error, request, reply)
+      if (reply.sent) return
+      if (standing?.code) {
+        answer(limitExceeded(standing.code, standing), request, reply)
+        return
+      }
+      if (standing) reply.headers(limitHeaders(standing))
+      answer(error, request, reply)
     })
   }
 }

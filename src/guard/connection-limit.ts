@@ -14,6 +14,6 @@ export function createConnectionLimit(limits: Limits, callerOf: ReturnType<typeo
     const standing = await limits.address(sender)
     const exceeded = await limits.uncounted?.(sender, false)
     if (standing?.exceeded) return limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
-    return exceeded ? limitExceeded(exceeded.code, exceeded) : undefined
+    return exceeded?.code ? limitExceeded(exceeded.code, exceeded) : undefined
   }
 }

@@ -59,9 +59,10 @@ export interface Limits {
   /**
    * Counts where others count too, too late to refuse by it, a request that ends before its entries were asked for.
    * @param asked whether `request` was asked for this sender: else the address alone is counted
-   * @returns the limit that it is over, where there is one; undefined where nobody else has to be asked
+   * @returns the limit that it is over, else where its sender stands with requests, where that was asked for and is known;
+   * undefined where nobody else has to be asked
    */
-  uncounted?(sender: Sender, asked: boolean): Promise<Exceeded | null> | undefined
+  uncounted?(sender: Sender, asked: boolean): Promise<Standing | null> | undefined
 }
 
 export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>
@@ -82,6 +83,17 @@ export function standingOf(limit: number, { current, ttl, exceeded }: Counted, n
 /** The 429 that a standing stands for. */
 export function limitExceeded(code: LimitCode, standing: Standing): HttpError {
   return new HttpError(code, { retryAfter: standing.retryAfter, headers: limitHeaders(standing) })
+}
+
+/**
+ * @param max entries that a window allows; 0 for as many as anybody likes
+ * @throws HttpError `VALIDATION_BULK_LIMIT_EXCEEDED` for more than that
+ */
+export function refuseBulk(max: number, entries: number): void {
+  if (max === 0 || entries <= max) return
+  throw new HttpError('VALIDATION_BULK_LIMIT_EXCEEDED', {
+    message: `The request holds ${entries} entries; at most ${max} can be sent at once.`
+  })
 }
 
 export function limitHeaders(standing: Pick<Standing, 'limit' | 'remaining' | 'reset'>): Record<string, number> {
@@ -130,11 +142,7 @@ export async function createLocalLimits(app: FastifyInstance, settings: LimitSet
     if (max === 0) return () => null
     const counts = new Counts()
     return (key: string, entries: number): Standing => {
-      if (entries > max) {
-        throw new HttpError('VALIDATION_BULK_LIMIT_EXCEEDED', {
-          message: `The request holds ${entries} entries; at most ${max} can be sent at once.`
-        })
-      }
+      refuseBulk(max, entries)
       return standingOf(max, counts.take(key, settings.window, max, entries), now())
     }
   }

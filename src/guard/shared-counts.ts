@@ -64,6 +64,13 @@ interface Question {
   end(said: undefined, fault: string): void
 }
 
+export interface SharedCounts {
+  /** Counts a request; undefined, at once or later, where Redis does not say. */
+  count(keys: Keys, maxima: Maxima, entries: number): Promise<Answers | undefined> | undefined
+  /** Whether Redis would not be asked at the moment. */
+  rests(): boolean
+}
+
 export interface SharedCountsOptions {
   redis: Counting
   /** Length of the windows in ms. */
@@ -81,9 +88,9 @@ export interface SharedCountsOptions {
  * Counting in Redis. A call costs this process as much as ten requests that share it: so all that comes in one turn of the event
  * loop, or while a call is under way, is asked about together. Redis slow or away: nothing is counted there for a while, and
  * nobody waits for it.
- * @returns counts a request; undefined, at once or later, where Redis does not say
  */
-export function createSharedCounts({ redis, window, patience, rest, onFallback, now }: SharedCountsOptions) {
+export function createSharedCounts(options: SharedCountsOptions): SharedCounts {
+  const { redis, window, patience, rest, onFallback, now } = options
   let open: Question | undefined
   let underWay = 0
   let restUntil = 0
@@ -139,18 +146,25 @@ export function createSharedCounts({ redis, window, patience, rest, onFallback, 
     return question
   }
 
-  return function count(keys: Keys, maxima: Maxima, entries: number): Promise<Answers | undefined> | undefined {
-    if (now() < restUntil) return undefined
-    if (!redis.ready()) {
-      fall('Redis is away')
-      return undefined
-    }
-    open ??= begin()
-    const { answer, send } = open
-    const from = ANSWERS * open.requests++
-    open.keys.push(...keys)
-    open.args.push(...maxima, entries)
-    if (open.requests === MOST_TOGETHER) send()
-    return answer.then(all => all?.slice(from, from + ANSWERS) as Answers | undefined)
+  function leftAlone(): boolean {
+    return fallen && now() < restUntil
+  }
+
+  return {
+    count(keys, maxima, entries) {
+      if (leftAlone()) return undefined
+      if (!redis.ready()) {
+        fall('Redis is away')
+        return undefined
+      }
+      open ??= begin()
+      const { answer, send } = open
+      const from = ANSWERS * open.requests++
+      open.keys.push(...keys)
+      open.args.push(...maxima, entries)
+      if (open.requests === MOST_TOGETHER) send()
+      return answer.then(all => all?.slice(from, from + ANSWERS) as Answers | undefined)
+    },
+    rests: () => leftAlone() || !redis.ready()
   }
 }

@@ -1,10 +1,19 @@
-import { type Exceeded, type LimitSettings, type Limits, type Sender, type Standing, standingOf } from './limits.js'
+import {
+  type Exceeded,
+  type LimitCode,
+  type LimitSettings,
+  type Limits,
+  refuseBulk,
+  type Sender,
+  type Standing,
+  standingOf
+} from './limits.js'
 import { type Answers, type Counting, createSharedCounts, type Keys, type Maxima } from './shared-counts.js'
 
 export interface SharedLimitsOptions {
   redis: Counting
   settings: LimitSettings
-  /** Each replica's own counting, which goes on all the time: it answers before a body is read, and while Redis is away. */
+  /** Each replica's own counting, which goes on all the time: it answers while Redis does not. */
   local: Limits
   /** A user's name in Redis: a keyed digest, so that Redis holds nobody's id. */
   digest: (userId: string) => string
@@ -23,14 +32,19 @@ const MAX_KNOWN = 10_000
 
 /**
  * The limits over all replicas, in Redis, with one round trip for a request, where its entries are known; requests of the same
- * moment share it. Until then the replica's own counts, and what Redis has said of the sender before, refuse. Redis slow or
- * away: the replica's own counts alone, so a limit never opens and a browser never sees an error of Redis.
+ * moment share it. Until then what Redis has said of the sender before refuses. Redis slow or away: the replica's own counts, so
+ * a limit never opens and a browser never sees an error of Redis.
+ *
+ * One of the two decides, never both: their windows begin at different moments, and a request that either refused would be
+ * counted by the other. Who waited out the one's window would meet the other's, and so for ever.
  */
 export function createSharedLimits(options: SharedLimitsOptions): Limits {
   const { redis, settings, local, digest, onFallback, patience = 200, rest = 1000, now = Date.now } = options
   /** Until when a sender's next request is over a limit, by the key of that limit. */
   const over = new Map<string, number>()
-  const count = createSharedCounts({ redis, window: settings.window, patience, rest, onFallback, now })
+  /** What a replica's own counts say against a request: they decide where Redis, which was to decide, does not answer. */
+  const held = new WeakMap<Sender, Exceeded>()
+  const { count, rests } = createSharedCounts({ redis, window: settings.window, patience, rest, onFallback, now })
 
   function keysOf({ addressKey, userId }: Sender): Keys {
     const who = userId === undefined ? `a:${addressKey}` : `u:${digest(userId)}`
@@ -80,47 +94,80 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
       return { ...standing(addressMax, address, addressLeft, true), code: 'RATE_LIMIT_IP_EXCEEDED' }
     }
     if (requestsMax > 0 && requests > requestsMax) {
-      const code = userId === undefined ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED'
-      return { ...standing(requestsMax, requests, requestsLeft, true), code }
+      return { ...standing(requestsMax, requests, requestsLeft, true), code: codeOf(userId) }
     }
     return null
   }
 
+  /**
+   * Before Redis is asked: of a sender that it has said nothing of, nothing is known. A crowd of requests that all come before
+   * its first answer is let in to be read, within the bounds of connections and memory.
+   */
+  function soFar(sender: Sender, which: 0 | 1, own: Standing | null): Standing | null {
+    const shared = known(sender, which)
+    if (shared !== undefined) return shared
+    if (rests()) return own
+    if (own?.exceeded && !held.has(sender)) {
+      held.set(sender, { ...own, code: which === 0 ? 'RATE_LIMIT_IP_EXCEEDED' : codeOf(sender.userId) })
+    }
+    return null
+  }
+
+  function alone(sender: Sender, entries: number): ReturnType<Limits['entries']> {
+    return held.get(sender) ?? local.entries(sender, entries)
+  }
+
   return {
     async address(sender) {
-      const own = await local.address(sender)
-      return (own?.exceeded ? own : undefined) ?? known(sender, 0) ?? own
+      return soFar(sender, 0, await local.address(sender))
     },
     request(sender) {
-      const own = local.request(sender)
-      return (own?.exceeded ? own : undefined) ?? known(sender, 1) ?? own
+      return soFar(sender, 1, local.request(sender))
     },
-    async entries(sender, entries) {
-      // throws for more than a window allows; and counts on this replica whatever Redis says
-      const own = await local.entries(sender, entries)
-      const keys = keysOf(sender)
+    entries(sender, entries) {
       const maxima = maximaOf(sender)
-      const answer = await count(keys, maxima, entries)
-      if (answer === undefined) return own
-      const exceeded = judge(sender, keys, maxima, answer)
-      if (exceeded !== null) return exceeded
-      const [, , requests, requestsLeft, total, left, taken] = answer
       const [, requestsMax, entriesMax] = maxima
-      if (taken === 0) return standing(entriesMax, total, left, true)
-      if (own?.exceeded) return own
-      const shared = entriesMax > 0 ? standing(entriesMax, total, left, false) : standing(0, 0, 0, false)
-      return requestsMax > 0
-        ? { ...shared, requests: standing(requestsMax, requests, requestsLeft, false) }
-        : entriesMax > 0
-          ? shared
-          : null
-    },
-    uncounted(sender, asked) {
+      refuseBulk(entriesMax, entries)
       const keys = keysOf(sender)
+      const asked = count(keys, maxima, entries)
+      if (asked === undefined) return alone(sender, entries)
+      return asked.then(answer => {
+        if (answer === undefined) return alone(sender, entries)
+        const exceeded = judge(sender, keys, maxima, answer)
+        if (exceeded !== null) return exceeded
+        const [, , requests, requestsLeft, total, left, taken] = answer
+        if (taken === 0) return standing(entriesMax, total, left, true)
+        // for the time when Redis does not answer, which what Redis refused takes nothing of
+        void local.entries(sender, entries)
+        const shared = entriesMax > 0 ? standing(entriesMax, total, left, false) : standing(0, 0, 0, false)
+        return requestsMax > 0
+          ? { ...shared, requests: standing(requestsMax, requests, requestsLeft, false) }
+          : entriesMax > 0
+            ? shared
+            : null
+      })
+    },
+    uncounted(sender, wasAsked) {
       const [address, requests] = maximaOf(sender)
-      const maxima: Maxima = [address, asked ? requests : 0, 0]
+      const maxima: Maxima = [address, wasAsked ? requests : 0, 0]
       if (address === 0 && maxima[1] === 0) return undefined
-      return count(keys, maxima, 0)?.then(answer => (answer === undefined ? null : judge(sender, keys, maxima, answer)))
+      const keys = keysOf(sender)
+      const asked = count(keys, maxima, 0)
+      if (asked === undefined) {
+        const own = held.get(sender)
+        return own && Promise.resolve(own)
+      }
+      return asked.then(answer => {
+        if (answer === undefined) return held.get(sender) ?? null
+        const exceeded = judge(sender, keys, maxima, answer)
+        if (exceeded !== null || maxima[1] === 0) return exceeded
+        const [, , counted, left] = answer
+        return standing(requests, counted, left, false)
+      })
     }
   }
+}
+
+function codeOf(userId: string | undefined): LimitCode {
+  return userId === undefined ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED'
 }

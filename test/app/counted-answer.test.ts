@@ -1,5 +1,5 @@
 /** A refusal that waits to be counted over all replicas, where the count or the request comes to nothing meanwhile. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import t from 'tap'
 import { createCountedAnswer } from '../../src/app/counted-answer.js'
 import { type ErrorCode, HttpError } from '../../src/errors.js'
@@ -19,8 +19,9 @@ function setUp(uncounted?: Limits['uncounted']) {
   const limits = { uncounted } as Limits
   const answer = createCountedAnswer(limits, error => void answered.push((error as HttpError).code))
   const request = { visit: { sender: {}, asked: true, counted: false } } as FastifyRequest
-  const reply = { sent: false } as { sent: boolean }
-  return { answered, request, reply, answer: (error: Error) => answer(error, request, reply as FastifyReply) }
+  const headers: object[] = []
+  const reply = { sent: false, headers: (more: object) => void headers.push(more) }
+  return { answered, headers, request, reply, answer: (error: Error) => answer(error, request, reply as never) }
 }
 
 t.test('over a limit by the count: 429; else as it is', async t => {
@@ -35,6 +36,15 @@ t.test('over a limit by the count: 429; else as it is', async t => {
     await new Promise(setImmediate)
     t.same(answered, [code])
   }
+})
+
+t.test('with where its sender stands with requests, as far as that is known by the count', async t => {
+  const { code: _, ...within } = { ...OVER, remaining: 3, exceeded: false }
+  const { answered, headers, answer } = setUp(async () => within)
+  answer(new HttpError('VALIDATION_FAILED'))
+  await new Promise(setImmediate)
+  t.same(answered, ['VALIDATION_FAILED'])
+  t.same(headers, [{ 'x-ratelimit-limit': 4, 'x-ratelimit-remaining': 3, 'x-ratelimit-reset': 1_700_000_060 }])
 })
 
 t.test('a request that was given up meanwhile is not answered twice', async t => {

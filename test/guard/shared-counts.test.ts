@@ -10,7 +10,7 @@ function rig(patience = 60_000) {
   const told: (string | null)[] = []
   let ready = true
   let time = 0
-  const count = createSharedCounts({
+  const { count, rests } = createSharedCounts({
     redis: {
       run: (keys, args) =>
         new Promise((answer, reject) => void calls.push({ keys, args, answer, fail: () => reject(new Error('no')) })),
@@ -25,6 +25,7 @@ function rig(patience = 60_000) {
   const turn = () => new Promise(resolve => setImmediate(resolve))
   return {
     count,
+    rests,
     calls,
     told,
     turn,
@@ -72,7 +73,8 @@ t.test('a crowd is asked about in parts', async t => {
 })
 
 t.test('late: nobody waits, nobody asks for a while, and what comes then does not count', async t => {
-  const { count, calls, told, turn, advance } = rig(500)
+  const { count, rests, calls, told, turn, advance } = rig(500)
+  t.notOk(rests())
   const asked = [count(KEYS, MAXIMA, 1), count(KEYS, MAXIMA, 1)]
   while (calls.length === 0) await turn()
   asked.push(count(KEYS, MAXIMA, 1))
@@ -80,10 +82,12 @@ t.test('late: nobody waits, nobody asks for a while, and what comes then does no
   t.equal(calls.length, 1)
   t.same(told, ['Redis did not answer within 500 ms'])
   t.equal(count(KEYS, MAXIMA, 1), undefined)
+  t.ok(rests())
   calls[0]!.answer(of(1))
   await turn()
   t.equal(told.length, 1)
   advance(1000)
+  t.notOk(rests())
   const again = count(KEYS, MAXIMA, 1)
   await turn()
   calls[1]!.fail()
@@ -98,8 +102,9 @@ t.test('late: nobody waits, nobody asks for a while, and what comes then does no
 })
 
 t.test('away: not even asked', async t => {
-  const { count, calls, told, turn, away } = rig()
+  const { count, rests, calls, told, turn, away } = rig()
   away()
+  t.ok(rests())
   t.equal(count(KEYS, MAXIMA, 1), undefined)
   await turn()
   t.equal(calls.length, 0)

@@ -22,7 +22,16 @@ function limitsOf(settings: Partial<LimitSettings> = {}, own: Standing | null = 
   const asked: { keys: readonly string[]; args: readonly number[] }[] = []
   const told: (string | null)[] = []
   const state = { now: 1_700_000_000_000, ready: true, answer: async (): Promise<Answer> => LITTLE }
-  const local: Limits = { address: async () => own, request: () => own, entries: async () => own }
+  /** Entries that this replica counted for itself. */
+  const taken: number[] = []
+  const local: Limits = {
+    address: async () => own,
+    request: () => own,
+    entries(_sender, entries) {
+      taken.push(entries)
+      return own
+    }
+  }
   const limits = createSharedLimits({
     redis: {
       ready: () => state.ready,
@@ -37,7 +46,7 @@ function limitsOf(settings: Partial<LimitSettings> = {}, own: Standing | null = 
     onFallback: reason => told.push(reason),
     now: () => state.now
   })
-  return { limits, state, asked, told }
+  return { limits, state, asked, told, taken }
 }
 
 t.test('who is over a limit is refused without asking, until the window ends', async t => {
@@ -78,7 +87,7 @@ t.test('where its sender was not asked about, its address alone is counted', asy
   const { limits, asked, state } = limitsOf()
   state.answer = async () => [1, 900, 0, 0, 0, 0, 1]
   t.equal(await limits.uncounted?.(NOBODY, false), null)
-  t.equal(await limits.uncounted?.(ADA, true), null)
+  t.match(await limits.uncounted?.(ADA, true), { limit: 10, remaining: 10, exceeded: false }, 'else both are, and told')
   t.same(
     asked.map(({ args }) => args),
     [
@@ -109,12 +118,57 @@ t.test('a spared address has no limit, and is not counted', async t => {
   t.same(asked[0]?.args, [60_000, 0, 10, 50, 1])
 })
 
-t.test("this replica's own count refuses although all together have room", async t => {
-  const own = { limit: 50, remaining: 0, reset: 0, retryAfter: 7, exceeded: true }
-  const { limits } = limitsOf({}, own)
-  t.equal(await limits.address(ADA), own)
-  t.equal(limits.request(ADA), own)
-  t.equal(await limits.entries(ADA, 1), own)
+const OWN: Standing = { limit: 50, remaining: 0, reset: 0, retryAfter: 7, exceeded: true }
+
+t.test("while Redis answers, this replica's own counts refuse nobody, and are told nobody", async t => {
+  const { limits, asked } = limitsOf({}, OWN)
+  t.equal(await limits.address(ADA), null)
+  t.equal(limits.request(ADA), null)
+  t.match(await limits.entries(ADA, 1), { exceeded: false, requests: { limit: 10, remaining: 9 } })
+  t.equal(asked.length, 1)
+  t.equal(limitsOf({}, { ...OWN, exceeded: false }).limits.request(ADA), null)
+})
+
+t.test('they decide where Redis does not answer, of a request that they had against too', async t => {
+  const { limits, state } = limitsOf({}, OWN)
+  const ada = { ...ADA }
+  const nobody = { ...NOBODY }
+  const both = { ...NOBODY }
+  limits.request(ada)
+  limits.request(nobody)
+  await limits.address(both)
+  limits.request(both)
+  state.answer = () => Promise.reject(new Error('gone'))
+  t.match(await limits.entries(ada, 1), { ...OWN, code: 'RATE_LIMIT_USER_EXCEEDED' })
+  t.match(await limits.uncounted?.(nobody, true), { ...OWN, code: 'RATE_LIMIT_ANONYMOUS_EXCEEDED' }, 'as it rests')
+  t.match(await limits.entries(both, 1), { ...OWN, code: 'RATE_LIMIT_IP_EXCEEDED' })
+  t.equal(await limits.address(ADA), OWN)
+  t.equal(limits.request(ADA), OWN)
+  t.equal(await limits.entries(ADA, 1), OWN)
+  state.now += 1000
+  t.equal(limits.request(ADA), null, 'and no longer')
+  t.match(await limits.uncounted?.(nobody, true), { code: 'RATE_LIMIT_ANONYMOUS_EXCEEDED' }, 'as it fails')
+  state.ready = false
+  state.now += 1000
+  t.equal(limits.request(ADA), OWN, 'where it is away they do at once')
+})
+
+t.test('what Redis refuses takes nothing here', async t => {
+  const { limits, state, taken } = limitsOf()
+  await limits.entries(ADA, 2)
+  state.answer = async () => [1, 900, 1, 900, 49, 900, 0]
+  t.match(await limits.entries(ADA, 3), { limit: 50, remaining: 1, exceeded: true })
+  state.answer = async () => [1, 900, 11, 900, 0, 0, 1]
+  t.match(await limits.entries(ADA, 4), { exceeded: true })
+  t.same(taken, [2])
+})
+
+t.test('more entries than a window allows are not asked about', async t => {
+  const { limits, asked } = limitsOf()
+  t.throws(() => limits.entries(ADA, 51), { code: 'VALIDATION_BULK_LIMIT_EXCEEDED' })
+  t.throws(() => limits.entries(NOBODY, 21), { code: 'VALIDATION_BULK_LIMIT_EXCEEDED' })
+  t.equal(asked.length, 0)
+  t.match(await limitsOf({ userEntries: 0 }).limits.entries(ADA, 1e6), { requests: { limit: 10 } })
 })
 
 t.test('limits that are off say nothing', async t => {

@@ -154,6 +154,58 @@ else {
     t.same(connects.flatMap(statuses), [405, 405, 405, 405, 429])
   })
 
+  /** The windows of Redis end; those that the replicas count for themselves go on. */
+  const windowsEnd = () => client.flushall()
+
+  t.test('who waited out its Retry-After is let in, where its first window at this replica was half over', async t => {
+    const [a, b] = await replicas(t, { RATE_LIMIT_LOGS_MAX: '100' })
+    const bulk = (program: Program, n: number) =>
+      program.post(
+        Array.from({ length: n }, () => entry()),
+        { path: '/logtrail/logs/bulk' }
+      )
+    t.equal((await bulk(a!, 90)).status, 201)
+    const refused = await bulk(b!, 60)
+    t.match(refused, { status: 429, body: { error_code: 'RATE_LIMIT_LOGS_EXCEEDED' } })
+    t.equal(refused.headers.get('x-ratelimit-remaining'), '10')
+    await windowsEnd()
+    t.equal((await bulk(b!, 60)).status, 201)
+    await windowsEnd()
+    t.equal((await bulk(b!, 60)).status, 201, 'nor does what was let in last refuse')
+  })
+
+  t.test('likewise who sent requests all at once', async t => {
+    for (const [name, more] of [
+      ['RATE_LIMIT_MAX', {}],
+      ['RATE_LIMIT_IP_MAX', {}],
+      ['RATE_LIMIT_ANONYMOUS_MAX', { ANONYMOUS: 'allow' }]
+    ] as const) {
+      const [program] = await replicas(t, { [name]: '10', ...more })
+      const user = 'ANONYMOUS' in more ? null : 'ada'
+      const burst = async () => {
+        const answers = await Promise.all(Array.from({ length: 9 }, () => program!.post(entry(), { user })))
+        return answers.map(({ status }) => status)
+      }
+      t.same(await burst(), Array(9).fill(201), name)
+      await windowsEnd()
+      t.same(await burst(), Array(9).fill(201), 'the tenth to the eighteenth by its own count')
+      await client.flushall()
+    }
+  })
+
+  t.test('an answer tells what all together have left, a refusal too', async t => {
+    const [a, b] = await replicas(t, { RATE_LIMIT_MAX: '10' })
+    for (let n = 0; n < 6; n++) await a!.post(entry())
+    t.equal((await b!.post(entry())).headers.get('x-ratelimit-remaining'), '3')
+    const bad = await b!.post({})
+    t.equal(bad.status, 400)
+    t.equal(bad.headers.get('x-ratelimit-remaining'), '2')
+    t.equal(bad.headers.get('x-ratelimit-limit'), '10')
+    const foreign = await b!.post(entry(), { headers: { 'sec-fetch-site': 'cross-site' } })
+    t.equal(foreign.status, 403)
+    t.equal(foreign.headers.get('x-ratelimit-remaining'), null, 'of a sender that was not counted nothing')
+  })
+
   t.test('no user id is ever in Redis', async t => {
     const [program] = await replicas(t, {})
     await program!.post(entry(), { user: 'ada@example.org' })
