@@ -84,14 +84,25 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
       // of a 429 both are always there
       const { retryAfter } = error as HttpError & { retryAfter: number }
       const month = verdict.kind === 'quota'
-      limited = {
+      limit(request, {
         // to the millisecond, since a second that was rounded up before is not rounded up again
         until: month ? verdict.untilMs : at + retryAfter * 1000,
         error: left => error.with({ retryAfter: left, cause: undefined }),
         askAt: month ? at + QUOTA_PROBE : Number.POSITIVE_INFINITY
-      }
+      })
     }
     reply.send(error)
+  }
+
+  /** Of requests that were under way together, or of a spent month and of the rate limit, the 429 that lasts longer stands. */
+  const limit = (request: FastifyRequest, said: Limited): void => {
+    if (limited === undefined || said.until > limited.until) {
+      limited = said
+      return
+    }
+    if (said.askAt !== Number.POSITIVE_INFINITY) return
+    // of the rate limit, while a longer one lasts: nobody asks meanwhile; what asked was told nothing of the month, so it asks again
+    limited.askAt = limited.asking === request ? said.until : Math.max(limited.askAt, said.until)
   }
 
   /** Logtrail counts what was sent to it; a single entry has no index. */

@@ -131,6 +131,68 @@ t.test("a 429 of the rate limit is never asked about before its Retry-After is o
   t.match(await post(), { statusCode: 201 })
 })
 
+/** Sends a request that is answered when the test says so; of the others Logtrail takes what it is sent. */
+async function hold({ upstream, post }: Pick<Awaited<ReturnType<typeof open>>, 'upstream' | 'post'>) {
+  let say = (_: UpstreamAnswer) => {}
+  upstream.respond = () =>
+    new Promise(resolve => {
+      say = resolve
+    })
+  const sent = upstream.sent
+  const answered = post()
+  while (upstream.sent === sent) await new Promise(setImmediate)
+  upstream.respond = () => taken()
+  return (said: UpstreamAnswer) => {
+    say(said)
+    return answered
+  }
+}
+
+const rate = (retryAfter?: number) =>
+  answer(
+    429,
+    { error_code: 'RATE_LIMIT_PLAN_EXCEEDED' },
+    retryAfter === undefined ? {} : { retryAfter: `${retryAfter}` }
+  )
+
+t.test('of requests under way together a later 429 never shortens an earlier one, but lengthens it', async t => {
+  const house = await open(t, FIRST)
+  const { clock, upstream, post } = house
+  const [first, second, third] = [await hold(house), await hold(house), await hold(house)]
+  t.match(await first(rate(30)), { statusCode: 429, wait: 30 })
+  t.match(await second(rate()), { statusCode: 429, wait: 1 }, 'with its own answer')
+  clock.now += 1100
+  t.match(await post(), { statusCode: 429, wait: 29 })
+  t.match(await third(rate(40)), { statusCode: 429, wait: 40 })
+  clock.now += 39_999
+  t.match(await post(), { statusCode: 429, wait: 1 })
+  t.equal(upstream.sent, 3)
+})
+
+t.test('a spent month outlasts a 429 of the rate limit, and is asked about no sooner than that is over', async t => {
+  const house = await open(t, FIRST - 100 * HOUR)
+  const { clock, upstream, post } = house
+  const [first, second, third] = [await hold(house), await hold(house), await hold(house)]
+  const spent = () => ({ statusCode: 429, wait: (FIRST - clock.now) / 1000, reset: FIRST / 1000 })
+  await first(SPENT)
+  await second(rate(1))
+  clock.now += 1000
+  t.strictSame(await post(), spent())
+  await third(rate(7200))
+  clock.now += 2 * HOUR - 1000
+  t.strictSame(await post(), spent(), 'after an hour it would only lengthen that')
+  t.equal(upstream.sent, 3)
+  clock.now += 1000
+
+  const asks = await hold(house)
+  t.match(await asks(rate(60)), { statusCode: 429, wait: 60 })
+  t.strictSame(await post(), spent(), 'which says nothing of the month')
+  clock.now += 60_000
+  const again = await hold(house)
+  t.match(await again(taken()), { statusCode: 201 }, 'and is asked again when it can be answered')
+  t.match(await post(), { statusCode: 201 })
+})
+
 t.test('a request whose entries were all filtered needs nothing of Logtrail', async t => {
   const { upstream, post } = await open(t, FIRST)
   t.match(await post(), { statusCode: 429 })
