@@ -2,7 +2,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { createEventStream } from './events.js'
 import type { History } from './history.js'
 import type { Metrics } from './metrics.js'
-import { type PageFile, pageFiles } from './page/page.js'
+import { readPage } from './page.js'
 import { type ReadinessSource, readiness } from './readiness.js'
 import type { StatusReport } from './status.js'
 
@@ -57,7 +57,7 @@ export async function createAdminListener({
   )
   app.get('/status', async () => report.status())
 
-  for (const { path, type, body } of pageFiles satisfies readonly PageFile[]) {
+  for (const { path, type, body } of readPage()) {
     app.get(path, async (_request, reply) => reply.headers(PAGE_HEADERS).type(type).send(body))
   }
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -33,6 +33,8 @@ await build({
     js: "import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);"
   }
 })
+// the status page, as it stands
+cpSync(here('../admin/page'), join(dist, 'page'), { recursive: true })
 const tsc = here('../../node_modules/typescript/bin/tsc')
 const types = ['-p', here('../browser'), '--outDir', join(dist, 'browser')]
 execFileSync(process.execPath, [tsc, ...types], { stdio: 'inherit' })

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import t from 'tap'
-import { pageFiles } from '../../src/admin/page/page.js'
+import { readPage } from '../../src/admin/page.js'
 import { launch, skip } from '../browser/chromium.js'
 import { entry, startProxy } from '../helper/proxy.js'
 
 t.test('the page and its parts: nothing from elsewhere, nothing inline, nothing cached', async t => {
   const proxy = await startProxy(t)
-  for (const { path, type } of pageFiles) {
+  for (const { path, type } of readPage()) {
     const { status, headers, text } = await proxy.get(path)
     t.equal(status, 200, path)
     t.equal(headers.get('content-type'), type)

@@ -1,10 +1,9 @@
-/**
- * Lines over the last five minutes, drawn as SVG. One axis for one measure; the values under the pointer, or at the arrow
- * keys' place, are written in the legend, whose marks differ by dashes as well as by colour.
- */
-export const PLOT = `
 const NS = 'http://www.w3.org/2000/svg'
-const LEFT = 46, RIGHT = 6, TOP = 8, BOTTOM = 20, HEIGHT = 150
+const LEFT = 46,
+  RIGHT = 6,
+  TOP = 8,
+  BOTTOM = 20,
+  HEIGHT = 150
 
 export function svg(name, attributes, ...children) {
   const node = document.createElementNS(NS, name)
@@ -34,13 +33,17 @@ export function createPlot(host, options) {
   const legend = document.createElement('p')
   legend.className = 'legend'
   for (const { key, name, look } of series) {
-    const line = svg('path', { class: 'series ' + look })
+    const line = svg('path', { class: `series ${look}` })
     lines.set(key, line)
     picture.append(line)
-    const mark = svg('svg', { viewBox: '0 0 24 8', 'aria-hidden': 'true' }, svg('line', { class: look, x1: 1, x2: 23, y1: 4, y2: 4 }))
+    const mark = svg(
+      'svg',
+      { viewBox: '0 0 24 8', 'aria-hidden': 'true' },
+      svg('line', { class: look, x1: 1, x2: 23, y1: 4, y2: 4 })
+    )
     const value = document.createElement('b')
     const row = document.createElement('span')
-    row.append(mark, name + ' ', value)
+    row.append(mark, `${name} `, value)
     rows.set(key, value)
     legend.append(row)
   }
@@ -52,7 +55,7 @@ export function createPlot(host, options) {
   reader.className = 'reader'
   reader.tabIndex = 0
   reader.setAttribute('role', 'slider')
-  reader.setAttribute('aria-label', label + ', seconds ago')
+  reader.setAttribute('aria-label', `${label}, seconds ago`)
   reader.setAttribute('aria-orientation', 'horizontal')
   reader.append(picture)
   host.append(reader, legend)
@@ -66,16 +69,20 @@ export function createPlot(host, options) {
 
   function drawGrid(top) {
     grid.replaceChildren()
-    for (const share of [0, .5, 1]) {
-      const y = Math.round(HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)) + .5
+    for (const share of [0, 0.5, 1]) {
+      const y = Math.round(HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)) + 0.5
       const text = svg('text', { x: LEFT - 6, y: y + 4, 'text-anchor': 'end' })
       text.textContent = format(top * share, true)
       grid.append(svg('line', { class: share ? 'grid' : 'grid base', x1: LEFT, x2: width - RIGHT, y1: y, y2: y }), text)
     }
     const minutes = length / 60
     for (let minute = minutes; minute >= 0; minute -= width < 420 ? minutes / 2 : 1) {
-      const text = svg('text', { x: x((minutes - minute) / minutes * (length - 1)), y: HEIGHT - 4, 'text-anchor': minute === minutes ? 'start' : minute ? 'middle' : 'end' })
-      text.textContent = minute ? '−' + minute + ' min' : 'now'
+      const text = svg('text', {
+        x: x(((minutes - minute) / minutes) * (length - 1)),
+        y: HEIGHT - 4,
+        'text-anchor': minute === minutes ? 'start' : minute ? 'middle' : 'end'
+      })
+      text.textContent = minute ? `−${minute} min` : 'now'
       grid.append(text)
     }
   }
@@ -87,20 +94,20 @@ export function createPlot(host, options) {
       const value = values.get(key)?.[index]
       const text = value == null ? '–' : format(value)
       rows.get(key).textContent = text
-      said.push(name + ' ' + (value == null ? 'nothing' : text))
+      said.push(`${name} ${value == null ? 'nothing' : text}`)
     }
-    when.textContent = at == null ? '' : at + ' s ago'
+    when.textContent = at == null ? '' : `${at} s ago`
     cross.setAttribute('visibility', at == null ? 'hidden' : 'visible')
     if (at != null) for (const end of ['x1', 'x2']) cross.setAttribute(end, x(index))
     reader.setAttribute('aria-valuemin', 0)
     reader.setAttribute('aria-valuemax', Math.max(0, length - 1))
     reader.setAttribute('aria-valuenow', at ?? 0)
-    reader.setAttribute('aria-valuetext', (at ? at + ' seconds ago: ' : 'now: ') + said.join(', '))
+    reader.setAttribute('aria-valuetext', (at ? `${at} seconds ago: ` : 'now: ') + said.join(', '))
   }
 
   function paint() {
     if (!width || !length) return
-    picture.setAttribute('viewBox', '0 0 ' + width + ' ' + HEIGHT)
+    picture.setAttribute('viewBox', `0 0 ${width} ${HEIGHT}`)
     let most = 0
     for (const list of values.values()) for (const value of list) if (value > most) most = value
     const top = ceiling(most, least)
@@ -108,14 +115,16 @@ export function createPlot(host, options) {
     let any = false
     for (const { key } of series) {
       const list = values.get(key)
-      let path = '', from = -1, filled = ''
+      let path = '',
+        from = -1,
+        filled = ''
       list.forEach((value, index) => {
         if (value == null) {
-          if (from >= 0) filled += 'V' + (HEIGHT - BOTTOM) + 'H' + x(from).toFixed(1) + 'Z'
+          if (from >= 0) filled += `V${HEIGHT - BOTTOM}H${x(from).toFixed(1)}Z`
           from = -1
           return
         }
-        const point = x(index).toFixed(1) + ' ' + (HEIGHT - BOTTOM - value / top * (HEIGHT - BOTTOM - TOP)).toFixed(1)
+        const point = `${x(index).toFixed(1)} ${(HEIGHT - BOTTOM - (value / top) * (HEIGHT - BOTTOM - TOP)).toFixed(1)}`
         path += (from < 0 ? 'M' : 'L') + point
         filled += (from < 0 ? 'M' : 'L') + point
         // a single second between two that say nothing is a dot
@@ -123,7 +132,7 @@ export function createPlot(host, options) {
         if (from < 0) from = index
         any = true
       })
-      if (from >= 0) filled += 'V' + (HEIGHT - BOTTOM) + 'H' + x(from).toFixed(1) + 'Z'
+      if (from >= 0) filled += `V${HEIGHT - BOTTOM}H${x(from).toFixed(1)}Z`
       lines.get(key).setAttribute('d', path)
       if (key === series[0].key && options.area) area.setAttribute('d', filled)
     }
@@ -163,4 +172,3 @@ export function createPlot(host, options) {
     paint()
   }
 }
-`
