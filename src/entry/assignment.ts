@@ -210,5 +210,21 @@ export function createAssignments(names: readonly string[]) {
     return false
   }
 
-  return { findEquals, findEncodedEquals, findColon }
+  /** The value of a name that ends right before `at`, and so has become part of another one's value. */
+  function findBehind(text: string, at: number, scan: Scan): boolean {
+    let index = at
+    for (let closers = 0; closers < 4; closers++) {
+      if (CLOSER[text.charCodeAt(index)] === 1) index++
+      else if (/^%(?:5d|22)/i.test(text.slice(index, index + 3))) index += 3
+      else break
+    }
+    index = skip(SPACE, text, index)
+    const sign = text[index]
+    if (sign === '=') return findEquals(text, index, scan)
+    if (sign === '%') return findEncodedEquals(text, index, scan)
+    if (sign !== ':' || text.startsWith('//', index + 1)) return false
+    return findColon(text, index, scan) || (text[index + 1] === '=' && findEquals(text, index + 1, scan))
+  }
+
+  return { findEquals, findEncodedEquals, findColon, findBehind }
 }

@@ -32,7 +32,7 @@ export function createMask(
     for (let at = 0; at < characters.length; at++) triggers[characters.charCodeAt(at)] = finders.length
   }
 
-  const { findEquals, findEncodedEquals, findColon } = createAssignments([...SECRET_NAMES, ...names])
+  const { findEquals, findEncodedEquals, findColon, findBehind } = createAssignments([...SECRET_NAMES, ...names])
   trigger('_', on.has('logtrail-key') && findLogtrailKey)
   trigger('J', on.has('jwt') && findJwt)
   trigger('0123456789', (on.has('card') || on.has('ip')) && numbers(on.has('card'), on.has('ip')))
@@ -43,6 +43,34 @@ export function createMask(
   trigger('@', on.has('email') && findEmail)
 
   const scan: Scan = { kept: 0, from: 0, to: 0, next: 0, jwtDone: 0, ipDone: 0, cardsDone: 0, proseDone: 0 }
+
+  /**
+   * Takes along what begins within what is to be masked and ends behind it: a card's number of which a blank cut off the first
+   * group, the value of a name, the token of a `Bearer`. Of the rest alone nobody would know what it is.
+   */
+  function stretch(text: string): void {
+    const { kept, from } = scan
+    let { to } = scan
+    scan.kept = from
+    let at = lastReach(text, from, to)
+    for (;;) {
+      while (at < to) {
+        const finder = triggers[text.charCodeAt(at)]!
+        scan.next = at + 1
+        if (finder !== 0 && finders[finder - 1]!(text, at, scan) && scan.to > to) {
+          to = scan.to
+          scan.next = lastReach(text, scan.next, to)
+        }
+        at = scan.next
+      }
+      if (!on.has('assignment') || !findBehind(text, to, scan)) break
+      at = lastReach(text, at, scan.to)
+      to = scan.to
+    }
+    scan.kept = kept
+    scan.from = from
+    scan.to = to
+  }
 
   function once(text: string): string {
     const { length } = text
@@ -60,6 +88,7 @@ export function createMask(
       }
       scan.next = at + 1
       if (finders[finder - 1]!(text, at, scan)) {
+        stretch(text)
         masked += text.slice(scan.kept, scan.from) + REDACTED
         at = scan.kept = scan.to
       } else at = scan.next
@@ -79,6 +108,18 @@ export function createMask(
 }
 
 const MOST_ROUNDS = 4
+
+/** How far from the end of a mask something may begin that ends behind it: a card's number, with its separators encoded. Being
+ *  short it keeps the scan linear, however often one value lies in another. */
+const REACH = 40
+
+/** The first place not before `from` that is so near to `to`, and not in the middle of a run of digits. */
+function lastReach(text: string, from: number, to: number): number {
+  if (from >= to - REACH) return from
+  let at = to - REACH
+  while (isDigit(text.charCodeAt(at)) && isDigit(text.charCodeAt(at - 1))) at++
+  return at
+}
 
 /** What can begin with a digit. It goes on after the whole run of digits, so that none is read from its middle. */
 function numbers(card: boolean, ip: boolean): Finder {

@@ -45,6 +45,24 @@ t.test('a secret in a URL that is itself a parameter, again and again', async t 
   t.equal(mask('token%3Da%2Cb c'), 'token%3D[REDACTED] c')
 })
 
+t.test('values that lie in one another, and names that end them', async t => {
+  const mask = createMask(['card', 'assignment'], [])
+  const escaped = (most: number) => Array.from({ length: most }, (_, n) => `token=${'\\'.repeat(n + 1)}'a`).join('')
+  for (const [what, text] of [
+    ['in one another', 'token=a,'.repeat(250_000)],
+    ['in one another, in quotes', `token="${'token=a,'.repeat(250_000)}`],
+    ['in one another, escaped more and more', `${escaped(2000)}'`],
+    ['in one another, escaped more and more, in quotes', `token="${escaped(2000)}"`],
+    ['digits', `token=${'4111 '.repeat(400_000)}`],
+    ['digits, again and again', 'token=4111 1111 '.repeat(120_000)],
+    ['spaces behind', `token=a,password${' '.repeat(2_000_000)}=`],
+    ['spaces behind, again and again', `token=a,password${' '.repeat(1000)}`.repeat(2000)],
+    ['in quotes, never closed', 'token=a,password="'.repeat(110_000)]
+  ] as const) {
+    within(t, 1500, what, () => mask(text))
+  }
+})
+
 t.test('names made of combining marks', async t => {
   const marks = '\u0301\u0327'.repeat(100_000)
   within(t, 1500, 'folded', () => t.equal(foldName(`to${marks}ken`), 'token'))

@@ -205,6 +205,41 @@ t.test('Bearer', async t => {
   ])
 })
 
+t.test('a secret that begins within another one’s mask is masked to its own end', async t => {
+  pairs(t, mask, {
+    'card_number=4111 1111 1111 1111': 'card_number=[REDACTED]',
+    'cardNumber = 4111 1111 1111 1111, paid': 'cardNumber = [REDACTED] paid',
+    'token=no-4111 1111-1111 1111 x': 'token=[REDACTED] x',
+    'bearer 4111 1111 1111 1111': 'bearer [REDACTED]',
+    'card_number: 411111 1111111111': 'card_number: [REDACTED]',
+    'lt_production_wo_abc-4111 1111 1111 1111': '[REDACTED]',
+    [`token=${'1'.repeat(60)} 1111`]: 'token=[REDACTED] 1111',
+    'user=ada,token=abc,password="correct horse" x': 'user=ada,token=[REDACTED]" x',
+    'token=a1,Bearer xyz9 x': 'token=[REDACTED] x',
+    'token=a1,password: hunter22': 'token=[REDACTED]',
+    'token=a1,password= x y': 'token=[REDACTED] y',
+    'token=a1,password = hunter22 x': 'token=[REDACTED] x',
+    'token=a1,password := hunter22 x': 'token=[REDACTED] x',
+    'token=a1,password : hunter22 x': 'token=[REDACTED] x',
+    'token=a1,password\\":\\"x y\\"': 'token=[REDACTED]\\"',
+    'token=a1,user[password%22%5D="x y"': 'token=[REDACTED]"',
+    'token%3Da1,password%3D"x y"': 'token%3D[REDACTED]"',
+    'token%3Da1,password%22%3Dxyz%20': 'token%3D[REDACTED]%20',
+    'Bearer password: hunter22': 'Bearer [REDACTED]',
+    'token=a1,Cookie: b=1; c=2': 'token=[REDACTED]',
+    'token=a1,password="x,secret:" y2y2y2 "z"': 'token=[REDACTED]"z"'
+  })
+  pairs(t, mask, {
+    'token=a1,4111 1111 1111 1112': 'token=[REDACTED] 1111 1111 1112',
+    'token=secret: the login failed': 'token=[REDACTED] the login failed',
+    'token=secret : failed': 'token=[REDACTED] : failed',
+    'token=secret == x': 'token=[REDACTED] == x',
+    'Bearer https://ada:s3cret@host': 'Bearer [REDACTED]://ada:[REDACTED]@host',
+    '{"token":"secret","x":"y z"}': '{"token":"[REDACTED]","x":"y z"}',
+    'token="a" "password"="x y"': 'token="[REDACTED]" "password"="[REDACTED]"'
+  })
+})
+
 t.test('email and ip, where asked for', async t => {
   untouched(t, mask, ['ada@example.com', '192.0.2.7', '2001:db8::1'])
   pairs(t, everything, {
@@ -301,6 +336,16 @@ t.test('the worst of strings cost a bounded multiple of reading them', async t =
       'assword_=',
       '://',
       '://:@'
+    ],
+    ...[
+      'token=a,',
+      'token=4111 ',
+      'token=a,password ',
+      'token=a,password="',
+      'token%3D4111%20',
+      'Bearer Bearer ',
+      'token: a1b2c3,password: ',
+      'token=://a&'
     ]
   ]
   const cpu = (run: () => void) => {
