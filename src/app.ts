@@ -16,7 +16,7 @@ import { createLimits } from './app/limits.js'
 import { limitsInForce } from './app/limits-in-force.js'
 import { observeRates } from './app/observed-client.js'
 import { closeRedis, connectRedis } from './app/redis.js'
-import { keyPolicyOf, rulesOf } from './app/rules.js'
+import { keyPolicyOf, letsAnonymousIn, rulesOf } from './app/rules.js'
 import { createSessions } from './app/sessions.js'
 import { createUpstreamCheck } from './app/upstream.js'
 import { createWarnings } from './app/warnings.js'
@@ -30,7 +30,7 @@ import { watchKeyFile } from './logtrail/key-file.js'
 import { createKeyring } from './logtrail/keyring.js'
 import { createPublicListener } from './public.js'
 import { createSessionTagger } from './session/tag.js'
-import { VERSION } from './version.js'
+import { USER_AGENT, VERSION } from './version.js'
 
 /** The composition root: makes every room from the configuration, hands each the few values it needs, and ends them. */
 
@@ -52,8 +52,6 @@ export interface StartOptions {
   ca?: string
 }
 
-const USER_AGENT = `logtrail-bff/${VERSION}`
-
 export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
   const keyring = createKeyring(config.LOGTRAIL_API_KEY)
   const secrets = new Set(secretsOf(config))
@@ -64,7 +62,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   })
   let phase: Phase = 'starting'
 
-  const sessions = await createSessions(config, USER_AGENT, log)
+  const sessions = await createSessions(config, log)
   const shared = config.REDIS_URL ? await connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
   let line: Line | undefined
   const upstream = createUpstreamCheck(config.LOGTRAIL_URL, options.ca)
@@ -77,8 +75,9 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     direct: config.DELIVERY === 'direct',
     line: () => line
   })
+  const keys = () => keyring.state().map(({ info, state }) => ({ ...info, state }))
   const metrics = createMetrics({
-    keys: () => keyring.state().map(({ info, state }) => ({ ...info, state })),
+    keys,
     // not a check of /readyz: anybody who reaches the listener can send such a header
     degraded: () => ({ ...degradedChecks(checks), proxy_trust: history.clients().untrustedForwarding }),
     logsPerMonth: config.LOGTRAIL_LOGS_PER_MONTH,
@@ -149,7 +148,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     isSpared: createAddressList(config.RATE_LIMIT_ALLOWLIST),
     onAddress: history.client,
     sessions,
-    anonymous: config.ANONYMOUS === 'allow' || config.SESSION_MODE === 'none',
+    anonymous: letsAnonymousIn(config),
     tag,
     reader: createReader(rulesOf(config)),
     createLimits: app => createLimits(config, app, tag, shared, log),
@@ -188,7 +187,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
             readiness: checks,
             history,
             limits: limitsInForce(config),
-            keys: () => keyring.state().map(({ info, state }) => ({ ...info, state })),
+            keys,
             books: metrics.books,
             inFlight: () => listener.drain.inFlight(),
             limitTold: observed.limit,

@@ -2,6 +2,7 @@ import type { LimitInForce } from '../admin/status.js'
 import { configJson } from '../config/print.js'
 import { type Name, variable } from '../config/schema.js'
 import type { Config } from '../config.js'
+import { letsAnonymousIn } from './rules.js'
 
 const ALWAYS: readonly Name[] = [
   'LOGTRAIL_REQUESTS_PER_MINUTE',
@@ -26,14 +27,16 @@ const OF_DELIVERY: Record<Config['DELIVERY'], readonly Name[]> = {
 /** The limits that this configuration puts into force, for the status page: none of them is a secret. */
 export function limitsInForce(config: Config): LimitInForce[] {
   const shown = configJson(config)
-  const anonymous = config.ANONYMOUS === 'allow' || config.SESSION_MODE === 'none'
-  return [...ALWAYS, ...(anonymous ? ANONYMOUS : []), ...OF_DELIVERY[config.DELIVERY], 'BODY_LIMIT' as const].map(
-    name => {
-      const { value, source } = shown[name]!
-      const off = name.startsWith('RATE_LIMIT_') && value === 0
-      return { variable: name, value: off ? 'off' : words(value), meaning: variable(name).description, source }
-    }
-  )
+  return [
+    ...ALWAYS,
+    ...(letsAnonymousIn(config) ? ANONYMOUS : []),
+    ...OF_DELIVERY[config.DELIVERY],
+    'BODY_LIMIT' as const
+  ].map(name => {
+    const { value, source } = shown[name]!
+    const off = name.startsWith('RATE_LIMIT_') && value === 0
+    return { variable: name, value: off ? 'off' : words(value), meaning: variable(name).description, source }
+  })
 }
 
 function words(value: unknown): string {

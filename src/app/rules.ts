@@ -33,3 +33,8 @@ export function keyPolicyOf(config: Config): KeyPolicy {
     nodeEnv: config.nodeEnv
   }
 }
+
+/** Whether who has no session is let in, under the limits of those. */
+export function letsAnonymousIn(config: Config): boolean {
+  return config.ANONYMOUS === 'allow' || config.SESSION_MODE === 'none'
+}

@@ -1,27 +1,24 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config.js'
 import { createNoSessions, type SessionSource } from '../session/session.js'
+import { USER_AGENT } from '../version.js'
 import { closeRedis, connectRedis, writeTogether } from './redis.js'
 
 /** The source of sessions that SESSION_MODE names. The others are not even loaded: that halves the time of a start. */
-export async function createSessions(
-  config: Config,
-  userAgent: string,
-  log: FastifyBaseLogger
-): Promise<SessionSource> {
+export async function createSessions(config: Config, log: FastifyBaseLogger): Promise<SessionSource> {
   switch (config.SESSION_MODE) {
     case 'none':
       return createNoSessions()
     case 'jwt':
-      return jwt(config, userAgent, log)
+      return jwt(config, log)
     case 'forward-auth':
-      return forwardAuth(config, userAgent)
+      return forwardAuth(config)
     case 'redis':
       return redisStore(config, log)
   }
 }
 
-async function forwardAuth(config: Config, userAgent: string): Promise<SessionSource> {
+async function forwardAuth(config: Config): Promise<SessionSource> {
   const { createForwardAuthSessions } = await import('../session/forward-auth-sessions.js')
   return createForwardAuthSessions({
     url: config.SESSION_AUTH_URL!,
@@ -30,11 +27,11 @@ async function forwardAuth(config: Config, userAgent: string): Promise<SessionSo
     userClaim: config.SESSION_USER_CLAIM,
     timeoutMs: config.SESSION_AUTH_TIMEOUT,
     cacheMs: config.SESSION_AUTH_CACHE,
-    userAgent
+    userAgent: USER_AGENT
   })
 }
 
-async function jwt(config: Config, userAgent: string, log: FastifyBaseLogger): Promise<SessionSource> {
+async function jwt(config: Config, log: FastifyBaseLogger): Promise<SessionSource> {
   const { createJwtSessions } = await import('../session/jwt-sessions.js')
   const { SESSION_JWT_SECRET: secret, SESSION_JWT_PUBLIC_KEY: publicKey, SESSION_JWKS_URL: jwksUrl } = config
   return createJwtSessions({
@@ -45,7 +42,7 @@ async function jwt(config: Config, userAgent: string, log: FastifyBaseLogger): P
     issuer: config.SESSION_JWT_ISSUER,
     audience: config.SESSION_JWT_AUDIENCE,
     clockSkewMs: config.SESSION_JWT_CLOCK_SKEW,
-    userAgent,
+    userAgent: USER_AGENT,
     onFault(message) {
       if (message === undefined) log.info('the key set of sessions can be fetched again')
       else log.error({ reason: message }, 'the key set of sessions cannot be fetched')

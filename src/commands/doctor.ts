@@ -4,7 +4,7 @@ import { rulesOf } from '../app/rules.js'
 import { createSessions } from '../app/sessions.js'
 import { secretsOf } from '../config/print.js'
 import { type Config, loadConfig } from '../config.js'
-import { VERSION } from '../version.js'
+import { USER_AGENT } from '../version.js'
 import { bounded, type Check, failed, ok, warning } from './doctor/check.js'
 import { describeEntry, reportEntry } from './doctor/entry.js'
 import { checkLogtrail } from './doctor/logtrail.js'
@@ -26,7 +26,6 @@ export interface DoctorOptions {
   ca?: string
 }
 
-const USER_AGENT = `logtrail-bff/${VERSION}`
 /** Beyond each check's own bound, for what it does around the question. */
 const SPARE_MS = 1000
 
@@ -132,7 +131,7 @@ const SESSION_CHANGE = {
 /** A store that is still being connected to is asked again: it would be by a request, too. */
 async function checkSession(config: Config, timeoutMs: number): Promise<Check> {
   const silent = createLogger({ level: 'silent', secrets: [] })
-  const source = await createSessions(config, USER_AGENT, silent)
+  const source = await createSessions(config, silent)
   const until = performance.now() + timeoutMs
   try {
     for (;;) {

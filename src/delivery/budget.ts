@@ -9,7 +9,7 @@ const MARGIN_SECONDS = 2
 /** Slower than Logtrail by so much, so that two clocks that differ a little do not add up to a 429. */
 const RATE = 0.99
 /** A spent month is asked about so often, since the site's plan may have been raised: 24 requests a day. */
-const QUOTA_PROBE = 3_600_000
+export const QUOTA_PROBE = 3_600_000
 const BACKOFF_BASE = 1000
 const BACKOFF_MOST = 60_000
 

@@ -6,6 +6,7 @@ import type { ProxiedResponse, UpstreamAnswer } from '../logtrail/answer.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import { UpstreamFault } from '../logtrail/fault.js'
 import { judge, passOn, toHttpError, type Verdict } from '../logtrail/verdict.js'
+import { QUOTA_PROBE } from './budget.js'
 import { type IngestPaths, inRequest, type Read } from './routes.js'
 
 export interface DirectOptions {
@@ -27,9 +28,6 @@ export interface DirectOptions {
 }
 
 const NO_HEADERS: IncomingHttpHeaders = Object.freeze({})
-
-/** A spent month is asked about so often, as the budget of the other modes does: the site's plan may have been raised. */
-const QUOTA_PROBE = 3_600_000
 
 /** Verdicts by which Logtrail has looked at the entries, so that nothing is spent. */
 const DEALT_WITH: ReadonlySet<Verdict['kind']> = new Set(['delivered', 'refused', 'too-many'])

@@ -4,7 +4,7 @@ import { deadLetter, Forget, Move } from './changes.js'
 import { type Books, deadBytes } from './dead-letters.js'
 import type { Engine, OutboxEvent } from './engine.js'
 import type { FairIndex } from './fair-index.js'
-import { type DeadReason, type EntryId, MAX_ANSWER } from './outbox.js'
+import { cutReason, type DeadReason, type EntryId, tooOld } from './outbox.js'
 import type { PassingMap } from './passing-map.js'
 import { readWaitingValue } from './records.js'
 
@@ -75,7 +75,7 @@ export function createBurial(options: BurialOptions) {
         ...readWaitingValue(value),
         receivedAt: index.receivedAt[row] as number,
         buriedAt,
-        reason: cut(reason)
+        reason: cutReason(reason)
       })
     )
     return new Promise((resolve, reject) => {
@@ -150,7 +150,7 @@ export function createBurial(options: BurialOptions) {
 
     /** Resolves with how many were buried for their age, the damaged ones not among them. */
     async expire(maxAge: number): Promise<number> {
-      const reason = { code: 'EXPIRED', message: `It waited longer than ${maxAge / 1000} seconds.` }
+      const reason = tooOld(maxAge)
       let buried = 0
       for (let from = 0; from < index.rows; from += SPAN) {
         for (;;) {
@@ -176,11 +176,4 @@ export function createBurial(options: BurialOptions) {
       return buried
     }
   }
-}
-
-function cut({ code, status, message, answer }: DeadReason): DeadReason {
-  const kept: DeadReason = { code, message: message.slice(0, MAX_ANSWER) }
-  if (status !== undefined) kept.status = status
-  if (answer !== undefined) kept.answer = answer.slice(0, MAX_ANSWER)
-  return kept
 }

@@ -45,6 +45,19 @@ export interface DeadReason {
 /** Longest `answer` and `message` that a dead letter keeps, in characters. */
 export const MAX_ANSWER = 4096
 
+/** As it is stored. */
+export function cutReason({ code, status, message, answer }: DeadReason): DeadReason {
+  const kept: DeadReason = { code, message: message.slice(0, MAX_ANSWER) }
+  if (status !== undefined) kept.status = status
+  if (answer !== undefined) kept.answer = answer.slice(0, MAX_ANSWER)
+  return kept
+}
+
+/** @param maxAge milliseconds */
+export function tooOld(maxAge: number): DeadReason {
+  return { code: 'EXPIRED', message: `It waited longer than ${maxAge / 1000} seconds.` }
+}
+
 export interface DeadLetter {
   id: EntryId
   receivedAt: number

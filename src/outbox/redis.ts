@@ -1,7 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { HttpError } from '../errors.js'
-import type { ClaimBounds, DeadReason, EntryId, NewEntry, Outbox, OutboxStats, Started } from './outbox.js'
+import {
+  type ClaimBounds,
+  type EntryId,
+  type NewEntry,
+  type Outbox,
+  type OutboxStats,
+  type Started,
+  tooOld
+} from './outbox.js'
 import { type Counted, createCounts } from './redis/accounts.js'
 import { createDeadLetters } from './redis/dead-letters.js'
 import { createHealth, type RedisOutboxEvent } from './redis/health.js'
@@ -35,7 +43,6 @@ export interface RedisOutboxOptions {
 
 /** Looked through for old ones at a time. */
 const OLD = 100
-const EXPIRED: DeadReason = { code: 'EXPIRED', message: 'waited longer than QUEUE_MAX_AGE' }
 /** Seconds: the queue empties by whole batches, but Redis may be back at once. */
 const RETRY_FULL = 10
 
@@ -194,12 +201,13 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     bury: settling.bury,
 
     async expire(maxAge) {
+      const reason = tooOld(maxAge)
       let sum = 0
       while (await fill()) {
         const ids = window.takeOld(now() - maxAge, OLD)
         if (ids.length === 0) break
         try {
-          await settling.bury(ids.map(id => ({ id, reason: EXPIRED })))
+          await settling.bury(ids.map(id => ({ id, reason })))
         } catch {
           window.release(ids)
           break

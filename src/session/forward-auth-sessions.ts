@@ -24,7 +24,7 @@ export interface ForwardAuthOptions {
   cacheMs: number
   /** Questions under way at once. Default 16. */
   concurrency?: number | undefined
-  userAgent?: string | undefined
+  userAgent: string
   /** Certificate authorities for the address, instead of Node's own. */
   ca?: string | Buffer | undefined
   /** Milliseconds since 1970. */
@@ -53,7 +53,7 @@ const TOKEN = /^[\w\-.~+/]+=*$/
 export function createForwardAuthSessions(options: ForwardAuthOptions): SessionSource {
   const { cookie, timeoutMs, cacheMs, concurrency = 16, now = Date.now } = options
   const url = new URL(options.url)
-  const plain = { accept: 'application/json', 'user-agent': options.userAgent ?? 'logtrail-bff' }
+  const plain = { accept: 'application/json', 'user-agent': options.userAgent }
   const readAnswer = createAnswerReader(options.userHeader.toLowerCase(), options.userClaim)
   const http = createHttpGet({ timeoutMs, maxBytes: MAX_ANSWER_BYTES, connections: concurrency, ca: options.ca })
   const gate = createGate({ width: concurrency, waiting: MAX_WAITING, patienceMs: timeoutMs })

@@ -34,7 +34,7 @@ export interface JwtSessionsOptions {
   audience: readonly string[]
   /** Milliseconds by which clocks may differ. */
   clockSkewMs: number
-  userAgent?: string | undefined
+  userAgent: string
   /** Certificate authorities for the key set, instead of Node's own. */
   ca?: string | Buffer | undefined
   /** Milliseconds since 1970. */
@@ -153,7 +153,7 @@ export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
 }
 
 function createKeys(options: JwtSessionsOptions, now: () => number, onChange: () => void): KeySource {
-  const { key, algorithms, ca, onFault, userAgent = 'logtrail-bff' } = options
+  const { key, algorithms, ca, onFault, userAgent } = options
   if ('secret' in key) return createSecretKeySource(key.secret, algorithms)
   if ('publicKey' in key) return createPublicKeySource(key.publicKey, algorithms)
   const fitting = narrow(ASYMMETRIC, algorithms)

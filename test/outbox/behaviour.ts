@@ -387,7 +387,8 @@ export function behaves(t: Test, { place, durable }: Store): void {
       await outbox.append([entry('u:ann', 1)])
       now = 1_000_000
       await outbox.expire(100)
-      t.match(await outbox.deadLetters.list(), [{ reason: { code: 'EXPIRED' }, receivedAt: 1000 }])
+      const reason = { code: 'EXPIRED', message: 'It waited longer than 0.1 seconds.' }
+      t.match(await outbox.deadLetters.list(), [{ reason, receivedAt: 1000 }])
       await outbox.deadLetters.retry('all')
       t.equal(await outbox.expire(100), 0)
       t.equal(outbox.stats().waiting, 1)

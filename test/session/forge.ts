@@ -35,6 +35,7 @@ export const jwtSessions = (options: Partial<JwtSessionsOptions> & Pick<JwtSessi
     issuer: [],
     audience: [],
     clockSkewMs: 30_000,
+    userAgent: 'test/1',
     now: () => NOW,
     ...options
   })

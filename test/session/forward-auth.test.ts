@@ -26,6 +26,7 @@ async function setUp(t: Test, listener: RequestListener, more: Partial<ForwardAu
     userClaim: 'user.id',
     timeoutMs: 2_000,
     cacheMs: 30_000,
+    userAgent: 'test/1',
     now: () => clock.time,
     ...more
   })
@@ -50,7 +51,7 @@ const answer =
     response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body))
 
 t.test('asks with the session alone, by its own method, at its own address', async t => {
-  const { source, seen } = await setUp(t, answer(200, { 'x-auth-request-user': 'ada' }), { userAgent: 'test/1' })
+  const { source, seen } = await setUp(t, answer(200, { 'x-auth-request-user': 'ada' }))
   t.equal(source.readsAuthorization, true)
   t.same(
     await outcome(source, {

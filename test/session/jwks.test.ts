@@ -79,7 +79,7 @@ t.test('verifies with the key that the kid names', async t => {
   t.same(await outcome(source, bearer(byEd('Ed25519'))), ada)
   t.equal(state.fetches, 1, 'one fetch for all')
   t.same(Object.keys(state.headers).sort(), ['accept', 'connection', 'host', 'user-agent'])
-  t.equal(state.headers['user-agent'], 'logtrail-bff')
+  t.equal(state.headers['user-agent'], 'test/1')
   t.match(await source.check(), { ok: true, message: /^key set at 127\.0\.0\.1:\d+: 3 keys in use$/ })
   await source.close()
   await source.close()

@@ -1,12 +1,5 @@
 import type { Redis } from 'ioredis'
-import {
-  type DeadLetter,
-  type DeadLetters,
-  type DeadReason,
-  type EntryId,
-  type ListOptions,
-  MAX_ANSWER
-} from '../outbox.js'
+import type { DeadLetter, DeadLetters, DeadReason, EntryId, ListOptions } from '../outbox.js'
 import { OVERHEAD } from './lua.js'
 import type { Answer, Scripts } from './scripts.js'
 
@@ -74,10 +67,4 @@ function deadLetter([id, fields]: [string, string[]], bodies: boolean): DeadLett
 
 export function sequenceOf(id: string): number {
   return Number(id.slice(0, id.indexOf('-')))
-}
-
-/** As it is stored, what is too long cut. */
-export function writeReason({ code, status, message, answer }: DeadReason): string {
-  const cut = (text: string) => text.slice(0, MAX_ANSWER)
-  return JSON.stringify({ code, status, message: cut(message), answer: answer && cut(answer) })
 }

@@ -1,6 +1,5 @@
 import { HttpError } from '../../errors.js'
-import type { DeadReason, EntryId } from '../outbox.js'
-import { writeReason } from './dead-letters.js'
+import { cutReason, type DeadReason, type EntryId } from '../outbox.js'
 import type { Lease } from './lease.js'
 import type { Answer, Scripts } from './scripts.js'
 import type { Window } from './window.js'
@@ -54,7 +53,7 @@ export function createSettling({ scripts, window, lease, now, know, failed }: Se
       const some = items.slice(i, i + BURIED)
       const holder = lease.holder()
       if (holder !== undefined) {
-        const pairs = some.flatMap(({ id, reason }) => [`${id}-0`, writeReason(reason)])
+        const pairs = some.flatMap(({ id, reason }) => [`${id}-0`, JSON.stringify(cutReason(reason))])
         const after = await scripts.run('bury', holder, now(), ...pairs).catch(error => {
           throw failed(error)
         })
