@@ -49,7 +49,7 @@ export function loadConfig(source: ConfigSource): Config {
   checkTogether({
     values,
     sources: gathered.sources,
-    isSet: name => !isEmptyList(values[name]) && (gathered.sources[name] !== undefined || unreadable(gathered, name)),
+    isSet: name => gathered.sources[name] !== undefined || unreadable(gathered, name),
     nodeEnv,
     fault: (variable, message) => all.push({ variable, message }),
     warn: message => warnings.push(message)
@@ -123,11 +123,6 @@ function fillIn(values: Values, { sources }: Gathered, cwd: string): Values {
   if (filled.SESSION_REDIS_URL === undefined && filled.REDIS_URL !== undefined)
     filled.SESSION_REDIS_URL = filled.REDIS_URL
   return filled
-}
-
-/** A list of commas alone says as little as an empty text. */
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0
 }
 
 /** Whether a variable is set, but could not be read: that is the fault, not that it is missing. */

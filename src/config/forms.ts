@@ -71,7 +71,12 @@ export const list = <T>(of: Form<T>, more: { base?: string; none?: boolean; line
   ...more
 })
 
-/** The value of a text, or undefined with at least one fault reported. The text is not empty. */
+/** Whether a text says nothing: for a list that is also one of separators alone, as a template leaves behind. */
+export function isBlank({ kind }: Form, text: string): boolean {
+  return (kind === 'list' || kind === 'keys' ? text.replaceAll(',', '') : text).trim() === ''
+}
+
+/** The value of a text, or undefined with at least one fault reported. The text is not blank. */
 export function read(form: Form, input: string, report: Report): unknown {
   switch (form.kind) {
     case 'integer':
@@ -176,7 +181,7 @@ function within(form: RangeShape, value: number | undefined, report: Report): nu
 
 function readList(form: ListShape, input: string, report: Report): unknown[] | undefined {
   if (form.none && input === 'none') return []
-  const adds = form.base !== undefined && input.startsWith('+')
+  const adds = form.base !== undefined && /^[\s,]*\+/.test(input)
   const whole = adds ? `${form.base},${input}` : input
   const parts = whole.split(form.lines ? /[,\r\n]/ : ',').map(part => part.trim())
   const values = new Set<unknown>()

@@ -1,7 +1,8 @@
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import type { Fault } from './fault.js'
-import { type Name, takesFile, variable } from './schema.js'
+import { isBlank } from './forms.js'
+import { NAMES, type Name, takesFile, variable } from './schema.js'
 
 /** What a configuration is read from. `readFile` answers a file's text or throws as `fs.readFileSync` does. */
 export interface Surroundings {
@@ -25,7 +26,7 @@ export interface Gathered {
 }
 
 /**
- * The texts of the named variables: an empty value is none at all, and `X_FILE` stands for `X`. The real environment wins
+ * The texts of the named variables: an empty value is none at all, a list of commas alone is empty, and `X_FILE` stands for `X`. The real environment wins
  * over `.env`, in whichever of the two forms each has it.
  */
 export function gather(from: Surroundings, names: readonly Name[]): Gathered {
@@ -66,7 +67,7 @@ function gatherFile(from: Surroundings, name: Name, path: string, gathered: Gath
   const shown = looksLikePath(path) ? ` \`${file}\`` : ''
   try {
     const text = withoutMark(from.readFile(file)).replace(/[\r\n]+$/, '')
-    if (text.trim() === '') {
+    if (isBlank(variable(name).form, text)) {
       faults.push({
         variable: `${name}_FILE`,
         message: `must name a file that holds the value:${shown || ' it'} is empty`
@@ -97,8 +98,12 @@ function readDotenv({ cwd, readFile }: Surroundings, faults: Fault[]): Record<st
 }
 
 function present(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const entries = Object.entries(env).filter((entry): entry is [string, string] => (entry[1] ?? '').trim() !== '')
+  const entries = Object.entries(env).filter((entry): entry is [string, string] => !isEmpty(...entry))
   return Object.fromEntries(entries)
+}
+
+function isEmpty(name: string, text = ''): boolean {
+  return (NAMES as string[]).includes(name) ? isBlank(variable(name as Name).form, text) : text.trim() === ''
 }
 
 function withoutMark(text: string): string {

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { NAMES, type Name, takesFile } from '../../src/config/schema.js'
+import { NAMES, type Name, takesFile, variable } from '../../src/config/schema.js'
 import { validate } from '../../src/config/validate.js'
 import { ConfigError, loadConfig, loadPart } from '../../src/config.js'
 import { BASE, configOf, faultsOf, KEY, NEXT_KEY, readFrom, SHARED_SECRET } from './given.js'
@@ -137,6 +137,38 @@ t.test('a secret in the place of a path is not repeated', async t => {
       t.match(faults, [new RegExp(`^${name}_FILE must name a readable file: it is not \\(ENOENT\\)$`)])
     }
   }
+})
+
+t.test('a list of nothing but separators is no value', async t => {
+  const isList = (name: Name) => variable(name).form.kind === 'list' || variable(name).form.kind === 'keys'
+  const plain = configOf()
+  for (const name of NAMES.filter(isList)) {
+    const unset = { ...BASE, [name]: undefined }
+    for (const nothing of [',', ' , ,', ',\n,', '\r\n\t,']) {
+      t.strictSame(faultsOf({ ...unset, [name]: nothing }), faultsOf(unset), `${name}=${JSON.stringify(nothing)}`)
+      if (name === 'LOGTRAIL_API_KEY') continue
+      const config = configOf({ [name]: nothing })
+      t.strictSame(config[name], plain[name])
+      t.strictSame(config.warnings, [], 'nor does it pass for one without an effect')
+      t.equal(config.sources[name], 'default')
+    }
+  }
+  t.equal(configOf({ HOST: '' }).HOST, '127.0.0.1')
+  t.match(faultsOf({ HOST: ',' }), [/^HOST must be/], 'what is no list is judged as it stands')
+  t.strictSame(configOf({ MIN_LEVEL: '', ALLOW_FIELDS: ',' }, { '/srv/.env': 'ALLOW_FIELDS=a' }).ALLOW_FIELDS, ['a'])
+
+  for (const name of ['REDACT_FIELDS', 'REDACT_PATTERNS'] as const) {
+    for (const nothing of ['+', '+,', ' , + ,', '+\n,+'])
+      t.strictSame(configOf({ [name]: nothing })[name], plain[name], `${name}=${JSON.stringify(nothing)} adds nothing`)
+  }
+  t.ok(configOf({ REDACT_FIELDS: ' , +pin' }).REDACT_FIELDS.includes('password'), 'a list begins with its first word')
+  t.ok(configOf({ REDACT_FIELDS: ',+pin' }).REDACT_FIELDS.includes('pin'))
+
+  const secrets = { SESSION_MODE: 'redis', SESSION_JWT_SECRET: undefined, REDIS_URL: 'redis://one' }
+  t.match(faultsOf({ ...secrets, SESSION_SECRET: ',' }), [/^SESSION_SECRET is required/])
+  t.match(faultsOf({ ...secrets, SESSION_SECRET_FILE: '/s' }, { '/s': ',\n,\n' }), [
+    /^SESSION_SECRET_FILE must name a file that holds the value: `\/s` is empty$/
+  ])
 })
 
 t.test('a file system that says no more than that', async t => {
