@@ -1,6 +1,7 @@
 /** What a command has of the process it runs in. */
 export interface Io {
-  env: Readonly<Record<string, string | undefined>>
+  /** `serve` takes secrets out, once it has read them. */
+  env: Record<string, string | undefined>
   cwd: string
   out(text: string): void
   err(text: string): void

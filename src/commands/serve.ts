@@ -2,6 +2,7 @@ import closeWithGrace from 'close-with-grace'
 import { mask } from '../admin/logger.js'
 import { type RunningServer, type StartOptions, startServer } from '../app.js'
 import { secretsOf } from '../config/print.js'
+import { NAMES, variable } from '../config/schema.js'
 import { type Config, loadConfig } from '../config.js'
 import { OutboxUnusableError } from '../outbox/outbox.js'
 import { EXIT, type Io } from './io.js'
@@ -19,6 +20,7 @@ export async function serve(
   start: (config: Config, options: StartOptions) => Promise<RunningServer> = startServer
 ) {
   const config = loadConfig(io)
+  forgetSecrets(io.env)
   const pretty = io.terminal && config.nodeEnv !== 'production' ? createPrettyLog() : undefined
   let server: RunningServer
   try {
@@ -31,6 +33,14 @@ export async function serve(
   for (const warning of config.warnings) server.log.warn(warning)
   endWithGrace(server, config.SHUTDOWN_TIMEOUT)
   return undefined
+}
+
+/**
+ * They are read, and what is left of them in the environment would only leak: a diagnostic report of Node.js
+ * (`--report-on-fatalerror` and its like) shows all of it, and is made to be attached to issues.
+ */
+function forgetSecrets(env: Io['env']): void {
+  for (const name of NAMES) if (variable(name).secret) delete env[name]
 }
 
 /**

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
@@ -172,4 +173,19 @@ t.test('a start that fails', async t => {
     t.equal(seen, status)
     t.match(err, said)
   }
+})
+
+t.test('a diagnostic report holds no secret', async t => {
+  const folder = t.testdir({})
+  const options = `--report-on-signal --report-signal=SIGUSR2 --report-directory=${folder}`
+  const child = await startServe(t, { NODE_OPTIONS: options })
+  child.process.kill('SIGUSR2')
+  let report = ''
+  while (!report.endsWith('}\n') && !report.endsWith('}')) {
+    const [file] = readdirSync(folder)
+    if (file !== undefined) report = readFileSync(`${folder}/${file}`, 'utf8')
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+  t.match(JSON.parse(report).environmentVariables, { SESSION_MODE: BASE.SESSION_MODE, NODE_OPTIONS: options })
+  t.notOk(report.includes(KEY) || report.includes(SHARED_SECRET))
 })
