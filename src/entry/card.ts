@@ -1,7 +1,7 @@
-import { charSet, type Finder, isDigit } from './scan.js'
+import { charSet, escapedDigits, type Finder, isDigit } from './scan.js'
 
-/** Between groups of digits: space, no-break spaces, hyphen and dashes, as forms and copied text have them. */
-const SEPARATOR = charSet(' -', '\u00a0\u2007\u202f', '\u2010\u2011\u2012\u2013')
+/** Between groups of digits: space, no-break spaces, hyphen and dashes, as forms and copied text have them; `+` is a URL's space. */
+const SEPARATOR = charSet(' -', '+', '\u00a0\u2007\u202f', '\u2010\u2011\u2012\u2013')
 
 const LONGEST = 19
 /** A shorter group ends a number. */
@@ -37,6 +37,8 @@ interface CardChain {
   groups: number
   /** The group that the next call is about. */
   group: number
+  /** Digits at the beginning that may belong to an escape. */
+  escaped: number
   readonly digits: Uint8Array
   /** Sums of the first n digits with those of even places doubled as the check wants it, and of odd places. */
   readonly even: Int32Array
@@ -54,6 +56,7 @@ function createChain(): CardChain {
     end: 0,
     groups: 0,
     group: 0,
+    escaped: 0,
     digits,
     even: numbers(),
     odd: numbers(),
@@ -63,16 +66,24 @@ function createChain(): CardChain {
   }
 }
 
+/** The length of what separates two groups at `at`; 0 for anything else. */
+function separator(text: string, at: number): number {
+  const code = text.charCodeAt(at)
+  if (SEPARATOR[code] === 1) return 1
+  return code === 0x25 && text.startsWith('20', at + 1) ? 3 : 0
+}
+
 /** Reads the groups that begin at `at`, until something else follows, or enough is read. */
-function readChain(chain: CardChain, text: string, at: number): void {
+function readChain(chain: CardChain, text: string, at: number, escaped: number): void {
   const { digits, even, odd } = chain
   let count = 0
   chain.groups = chain.group = 0
-  for (let index = at; ; index++) {
+  chain.escaped = escaped
+  for (let index = at, longest = LONGEST + escaped; ; longest = LONGEST) {
     const from = index
     const first = count
     for (let digit = text.charCodeAt(index) - 48; digit >= 0 && digit <= 9; digit = text.charCodeAt(++index) - 48) {
-      if (index - from > LONGEST) continue
+      if (index - from > longest) continue
       const doubled = digit < 5 ? digit * 2 : digit * 2 - 9
       digits[count] = digit
       even[count + 1] = even[count]! + ((count & 1) === 0 ? doubled : digit)
@@ -81,16 +92,13 @@ function readChain(chain: CardChain, text: string, at: number): void {
     }
     chain.end = index
     // A longer run of digits is no part of a card's number.
-    if (index - from > LONGEST) break
+    if (index - from > longest) break
     chain.from[chain.groups] = from
     chain.to[chain.groups] = index
     chain.count[chain.groups++] = count
-    if (
-      count - first < SHORTEST_GROUP ||
-      SEPARATOR[text.charCodeAt(index)] !== 1 ||
-      !isDigit(text.charCodeAt(index + 1))
-    )
-      break
+    const apart = separator(text, index)
+    if (count - first < SHORTEST_GROUP || apart === 0 || !isDigit(text.charCodeAt(index + apart))) break
+    index += apart
     if (count > AHEAD) {
       // The last groups cannot see all that belongs to them: they are read again.
       while (count - chain.count[chain.groups - 1]! < LONGEST) chain.groups--
@@ -100,16 +108,32 @@ function readChain(chain: CardChain, text: string, at: number): void {
   }
 }
 
+/** Where the longest number ends that begins with the digit `start`, in the group `group`; 0 for none. */
+function numberEnd(chain: CardChain, group: number, start: number): number {
+  const lengths = ISSUED[thousands(chain.digits, start)]!
+  let to = 0
+  for (let last = group; lengths !== 0 && last < chain.groups; last++) {
+    const count = chain.count[last]! - start
+    if (count > LONGEST) break
+    if (((lengths >> count) & 1) === 0) continue
+    // Doubled is every second digit from the last but one.
+    const sums = ((start ^ count) & 1) === 0 ? chain.even : chain.odd
+    if ((sums[start + count]! - sums[start]!) % 10 === 0) to = chain.to[last]!
+  }
+  return to
+}
+
 /**
  * Finds a payment card's number: 13 to 19 digits, in one run or in groups, with an issuer's beginning and a right check digit
- * (ISO/IEC 7812-1, annex B). Whole groups only: 30 digits in a row are no card. To be called at the first digit of every run,
- * from left to right. Each digit is read once.
+ * (ISO/IEC 7812-1, annex B). Whole groups only: 30 digits in a row are no card; but digits of an escape may stand before the
+ * first. To be called at the first digit of every run, from left to right. Each digit is read once.
  */
 export function createCards(): Finder {
   const chain = createChain()
   return function findCard(text, at, scan) {
-    if (at >= scan.cardsDone) readChain(chain, text, at)
+    if (at >= scan.cardsDone) readChain(chain, text, at, escapedDigits(text, at, scan.kept))
     scan.cardsDone = chain.end
+    // The 20 of a `%20` between two groups stands for the group behind it.
     while (chain.group < chain.groups && chain.from[chain.group]! < at) chain.group++
     const { group } = chain
     if (group >= chain.groups) {
@@ -117,20 +141,14 @@ export function createCards(): Finder {
       return false
     }
     scan.next = chain.to[group]!
-    const start = group === 0 ? 0 : chain.count[group - 1]!
-    const lengths = ISSUED[thousands(chain.digits, start)]!
-    if (lengths === 0) return false
-    let to = 0
-    for (let last = group; last < chain.groups; last++) {
-      const count = chain.count[last]! - start
-      if (count > LONGEST) break
-      if (((lengths >> count) & 1) === 0) continue
-      // Doubled is every second digit from the last but one.
-      const sums = ((start ^ count) & 1) === 0 ? chain.even : chain.odd
-      if ((sums[start + count]! - sums[start]!) % 10 === 0) to = chain.to[last]!
+    let from = chain.from[group]!
+    let to = numberEnd(chain, group, group === 0 ? 0 : chain.count[group - 1]!)
+    if (to === 0 && group === 0 && chain.escaped > 0) {
+      from += chain.escaped
+      to = numberEnd(chain, 0, chain.escaped)
     }
-    if (to === 0 || isFraction(text, at, scan.kept)) return false
-    scan.from = at
+    if (to === 0 || isFraction(text, from, scan.kept)) return false
+    scan.from = from
     scan.to = to
     return true
   }

@@ -2,7 +2,7 @@ import { findEmail, findIpv4, findIpv6 } from './addresses.js'
 import { createAssignments } from './assignment.js'
 import { createCards } from './card.js'
 import { type Pattern, SECRET_NAMES } from './rules.js'
-import { type Finder, isDigit, REDACTED, type Scan } from './scan.js'
+import { escapedDigits, type Finder, isDigit, REDACTED, type Scan } from './scan.js'
 import { findBearer, findJwt, findLogtrailKey } from './tokens.js'
 
 /**
@@ -125,11 +125,17 @@ function lastReach(text: string, from: number, to: number): number {
 function numbers(card: boolean, ip: boolean): Finder {
   const findCard = createCards()
   return (text, at, scan) => {
-    if (ip && findIpv4(text, at, scan)) return true
-    const first = text.charCodeAt(at)
-    // Issuers' numbers begin with 2 to 6.
-    if (card && (at < scan.cardsDone || (first >= 0x32 && first <= 0x36))) return findCard(text, at, scan)
+    const escaped = escapedDigits(text, at, scan.kept)
+    if (ip && (findIpv4(text, at, scan) || (escaped > 0 && findIpv4(text, at + escaped, scan)))) return true
+    if (card && (at < scan.cardsDone || beginsNumber(text, at) || (escaped > 0 && beginsNumber(text, at + escaped))))
+      return findCard(text, at, scan)
     while (isDigit(text.charCodeAt(scan.next))) scan.next++
     return false
   }
+}
+
+/** Issuers' numbers begin with 2 to 6. */
+function beginsNumber(text: string, at: number): boolean {
+  const code = text.charCodeAt(at)
+  return code >= 0x32 && code <= 0x36
 }

@@ -40,3 +40,21 @@ export function charSet(...ranges: string[]): Uint8Array {
   }
   return table
 }
+
+const ESCAPING = charSet('%u', 'a-f', 'A-F')
+const HEX = charSet('0-9', 'a-f', 'A-F')
+
+/** How many of the digits that begin at `at` may belong to an escape before them: both of `%22`, the last of `\u00e9`. */
+export function escapedDigits(text: string, at: number, kept: number): number {
+  if (ESCAPING[text.charCodeAt(at - 1)] !== 1) return 0
+  for (let digits = 0; digits < 4; digits++) {
+    const before = at - 1 - digits
+    if (before < kept) return 0
+    const code = text.charCodeAt(before)
+    if (code === 0x25) return Math.max(0, 2 - digits)
+    // `\u0022`, and `%u0022` as `escape` has it
+    if (code === 0x75) return before > kept && /[\\%]/.test(text[before - 1]!) ? 4 - digits : 0
+    if (HEX[code] !== 1) return 0
+  }
+  return 0
+}

@@ -112,6 +112,40 @@ t.test('card numbers', async t => {
   )
 })
 
+t.test('card numbers in a URL’s encoding and in escaped text', async t => {
+  const card = '4111111111111111'
+  pairs(t, mask, {
+    [`https://a/?q=%7B%22card%22%3A%22${card}%22%7D`]: 'https://a/?q=%7B%22card%22%3A%22[REDACTED]%22%7D',
+    [`?note=card%20${card}`]: '?note=card%20[REDACTED]',
+    [`caf%C3%A9${card}`]: 'caf%C3%A9[REDACTED]',
+    [`%2F${card}`]: '%2F[REDACTED]',
+    [`\\u0022${card}\\u0022`]: '\\u0022[REDACTED]\\u0022',
+    [`caf\\u00e9${card}`]: 'caf\\u00e9[REDACTED]',
+    [`\\u003c${card}`]: '\\u003c[REDACTED]',
+    [`%u0022${card}`]: '%u0022[REDACTED]',
+    [`cafe${card} fu${card}`]: 'cafe[REDACTED] fu[REDACTED]',
+    '4111+1111+1111+1111': '[REDACTED]',
+    '4111%201111%201111%201111': '[REDACTED]',
+    '12%204111%201111%201111%201111%20b': '12%20[REDACTED]%20b',
+    'cardNumber%3D4111%201111%201111%201111%20b': 'cardNumber%3D[REDACTED]%20b',
+    [`%22${'40000000000000000'}06`]: '%22[REDACTED]',
+    [`100%${card}`]: '100%[REDACTED]'
+  })
+  pairs(t, everything, { 'ip%20192.0.2.7%22192.0.2.7': 'ip%20[REDACTED]%22[REDACTED]' })
+  untouched(t, mask, [
+    `%22${card.slice(1)}2`,
+    '%22',
+    '%224',
+    '%2241111111111111111111',
+    '4111%20%201111%201111%201111',
+    '4111%2B1111%2B1111%2B1111',
+    '4111%211111%221111%201111',
+    '4111%'
+  ])
+  const long = '411%20'.repeat(400)
+  t.equal(mask(`${long}4111%201111%201111%201111`), `${long}[REDACTED]`)
+})
+
 t.test('assignments', async t => {
   pairs(t, mask, {
     'token=abc': 'token=[REDACTED]',
@@ -345,7 +379,14 @@ t.test('the worst of strings cost a bounded multiple of reading them', async t =
       'token%3D4111%20',
       'Bearer Bearer ',
       'token: a1b2c3,password: ',
-      'token=://a&'
+      'token=://a&',
+      '%22',
+      '%224111',
+      '4111%20',
+      '4111+',
+      '\\u0022',
+      '\\u00224111',
+      '%20411'
     ]
   ]
   const cpu = (run: () => void) => {
