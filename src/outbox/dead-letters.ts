@@ -1,7 +1,7 @@
 import { type Arrival, arrival, Move } from './changes.js'
 import type { Engine } from './engine.js'
 import type { Level } from './opening.js'
-import type { DeadLetter, DeadLetters, EntryId, ListOptions } from './outbox.js'
+import { type DeadLetter, type DeadLetters, type EntryId, type ListOptions, listedReason } from './outbox.js'
 import {
   type DeadKey,
   type DeadRecord,
@@ -179,6 +179,7 @@ function told(row: DeadRow, bodies: boolean): DeadLetter {
     const reason = { code: 'DAMAGED', message: 'The record cannot be read: its checksum does not match.' }
     return { ...place, receivedAt: 0, buriedAt: 0, reason, ...(bodies ? { body: value } : {}) }
   }
-  const { user, body, receivedAt, buriedAt, reason } = record
+  const { user, body, receivedAt, buriedAt } = record
+  const reason = listedReason(record.reason, bodies)
   return { ...place, receivedAt, buriedAt, reason, ...(bodies ? { user, body } : {}) }
 }

@@ -53,6 +53,11 @@ export function cutReason({ code, status, message, answer }: DeadReason): DeadRe
   return kept
 }
 
+/** As it is listed: an answer may repeat what the entry holds, so it goes with the bodies alone. */
+export function listedReason({ answer, ...reason }: DeadReason, bodies: boolean): DeadReason {
+  return bodies && answer !== undefined ? { ...reason, answer } : reason
+}
+
 /** @param maxAge milliseconds */
 export function tooOld(maxAge: number): DeadReason {
   return { code: 'EXPIRED', message: `It waited longer than ${maxAge / 1000} seconds.` }
@@ -75,7 +80,7 @@ export interface ListOptions {
   limit?: number
   /** Go on after this id. */
   after?: EntryId
-  /** Also say `user` and `body`. */
+  /** Also say `user`, `body` and the reason's `answer`. */
   bodies?: boolean
 }
 

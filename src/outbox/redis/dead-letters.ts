@@ -1,5 +1,12 @@
 import type { Redis } from 'ioredis'
-import type { DeadLetter, DeadLetters, DeadReason, EntryId, ListOptions } from '../outbox.js'
+import {
+  type DeadLetter,
+  type DeadLetters,
+  type DeadReason,
+  type EntryId,
+  type ListOptions,
+  listedReason
+} from '../outbox.js'
 import { OVERHEAD } from './lua.js'
 import type { Answer, Scripts } from './scripts.js'
 
@@ -60,7 +67,7 @@ function deadLetter([id, fields]: [string, string[]], bodies: boolean): DeadLett
     receivedAt: Number(at),
     buriedAt: Number(died),
     bytes: Buffer.byteLength(user) + Buffer.byteLength(body) + Buffer.byteLength(reason) + OVERHEAD,
-    reason: JSON.parse(reason) as DeadReason,
+    reason: listedReason(JSON.parse(reason) as DeadReason, bodies),
     ...(bodies && { user, body })
   }
 }
