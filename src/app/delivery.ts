@@ -4,6 +4,7 @@ import type { Config } from '../config.js'
 import { type Budget, createBudget } from '../delivery/budget.js'
 import { systemClock } from '../delivery/clock.js'
 import type { Delivery, DeliveryOptions } from '../delivery/delivery.js'
+import type { QueuedOptions } from '../delivery/queued.js'
 import { deliveryRoutes, type IngestPaths, type Read } from '../delivery/routes.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { Keyring } from '../logtrail/keyring.js'
@@ -56,38 +57,44 @@ export async function createLine(
     return { outbox, budget, delivery: createPooled({ ...common, outbox, timeout: config.POOL_TIMEOUT, onSettled }) }
   }
   const { createQueued } = await import('../delivery/queued.js')
-  const outbox =
-    config.QUEUE_STORE === 'redis' ? await createShared(config, metrics, log) : await createOwn(config, metrics, log)
-  const delivery = createQueued({
-    ...common,
-    outbox,
-    maxAge: config.QUEUE_MAX_AGE,
-    onDelivered(entries) {
-      if (config.QUEUE_STORE === 'disk') metrics.entries('delivered', entries)
-    },
-    onBuried(entries, code) {
-      if (config.QUEUE_STORE === 'disk') metrics.entries('dead_letter', entries)
-      log.error({ entries, code }, 'entries became dead letters: see `logtrail-bff dead-letters list`')
-    }
-  })
+  const create = config.QUEUE_STORE === 'redis' ? createShared : createOwn
+  const { outbox, onDelivered, onBuried } = await create(config, metrics, log)
+  const delivery = createQueued({ ...common, outbox, maxAge: config.QUEUE_MAX_AGE, onDelivered, onBuried })
   return { outbox, budget, delivery }
 }
 
+/** A store of the queue, and what is to be told of what was sent from it. */
+type Store = Pick<QueuedOptions, 'outbox' | 'onDelivered' | 'onBuried'>
+
+const tellBuried = (log: FastifyBaseLogger, entries: number, code: string) =>
+  log.error({ entries, code }, 'entries became dead letters: see `logtrail-bff dead-letters list`')
+
 const DISK_LEVELS = { writable: 'info', unwritable: 'error', damaged: 'error', 'no-control': 'error' } as const
 
-async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Outbox> {
+async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Store> {
   const { createDiskOutbox } = await import('../outbox/disk.js')
-  return createDiskOutbox({
+  const outbox = createDiskOutbox({
     path: config.QUEUE_PATH,
     maxBytes: config.QUEUE_MAX_BYTES,
     report: ({ kind, message, setAside }) => log[DISK_LEVELS[kind]]({ kind, set_aside: setAside }, message),
     onRetried: entries => metrics.entries('inherited', entries),
     onDamaged: entries => metrics.entries('dead_letter', entries)
   })
+  return {
+    outbox,
+    onDelivered: entries => metrics.entries('delivered', entries),
+    onBuried(entries, code) {
+      metrics.entries('dead_letter', entries)
+      tellBuried(log, entries, code)
+    }
+  }
 }
 
-/** Over a connection of its own: an append waits for Redis' disk and replicas, and the limits must not wait with it. */
-async function createShared(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Outbox> {
+/**
+ * Over a connection of its own: an append waits for Redis' disk and replicas, and the limits must not wait with it. It counts
+ * by itself what has gone, whichever replica sent it.
+ */
+async function createShared(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Store> {
   const { createRedisOutbox } = await import('../outbox/redis.js')
   const redis = writeTogether(await connectRedis(config.REDIS_URL!, 'queue', log, { commandTimeout: COMMAND_MS }))
   const levels = {
@@ -99,13 +106,14 @@ async function createShared(config: Config, metrics: Metrics, log: FastifyBaseLo
     settings: 'warn',
     unwritable: 'error'
   } as const
-  return createRedisOutbox({
+  const outbox = createRedisOutbox({
     redis,
     maxBytes: config.QUEUE_MAX_BYTES,
     report: ({ kind, message }) => log[levels[kind]]({ kind }, message),
     count: metrics.entries,
     close: () => closeRedis(redis)
   })
+  return { outbox, onBuried: (entries, code) => tellBuried(log, entries, code) }
 }
 
 export function deliverBy(

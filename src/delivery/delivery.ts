@@ -1,10 +1,10 @@
 import type { Fault, HttpError } from '../errors.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { EntryId, Outbox, Started } from '../outbox/outbox.js'
-import type { Refused } from './batch.js'
 import type { Budget } from './budget.js'
 import type { Clock } from './clock.js'
 import type { Aside } from './resting.js'
+import type { SettlementOptions } from './settlement.js'
 
 /** What keeps entries from leaving: no accepted key, a failing upstream, a 429 of the rate limit, a spent month. */
 export type Degraded = 'key' | 'upstream' | 'rate' | 'quota'
@@ -76,16 +76,11 @@ export interface SenderOptions extends DeliveryOptions {
   aside: Aside
   /** Sends without waiting for `maxWait` while nothing else is happening: somebody waits for the answer. */
   eager: boolean
-  /** Whether refused entries become dead letters; otherwise they are forgotten once `settled` was told. */
-  keepRefused: boolean
-  /** An entry left the outbox: delivered, or refused. Told once for each. */
-  settled?: (id: EntryId, refused: Refused | undefined) => void
+  settlement: SettlementOptions
   /** False for an entry whose browser has gone: it is forgotten instead of sent (again). */
   wanted?: (id: EntryId) => boolean
   /** Logtrail has answered 429. */
   onPause?: () => void
-  onDelivered?: (entries: number) => void
-  onBuried?: (entries: number, code: string) => void
 }
 
 export interface Sender {

@@ -57,9 +57,7 @@ export function createPooled(options: PooledOptions): Delivery {
     longestBackoff: timeout / 3,
     aside: { base: timeout / 10, most: timeout / 10, share: ASIDE_SHARE },
     eager: true,
-    keepRefused: false,
-    settled,
-    onDelivered: count,
+    settlement: { keepRefused: false, settled, onDelivered: count },
     wanted: id => waiting.has(id as number),
     onPause: passOn
   })

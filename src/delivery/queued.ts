@@ -1,6 +1,7 @@
 import type { Outbox } from '../outbox/outbox.js'
 import type { Delivery, DeliveryOptions } from './delivery.js'
 import { createSender } from './sender.js'
+import type { SettlementOptions } from './settlement.js'
 
 /** Entries are looked through for old ones so often; where they live shorter, as often as that. */
 const EXPIRY = 60_000
@@ -12,13 +13,10 @@ const LONGEST_BACKOFF = 30_000
 /** A good entry waits no longer than after a 429, and a bad one is tried once a minute as long as the queue keeps it. */
 const ASIDE = { base: 8000, most: 60_000, share: 20 }
 
-export interface QueuedOptions extends DeliveryOptions {
+export interface QueuedOptions extends DeliveryOptions, Pick<SettlementOptions, 'onDelivered' | 'onBuried'> {
   outbox: Outbox
   /** QUEUE_MAX_AGE, milliseconds. */
   maxAge: number
-  onDelivered?: (entries: number) => void
-  /** Entries became dead letters: refused by Logtrail, or `EXPIRED`. */
-  onBuried?: (entries: number, code: string) => void
 }
 
 /**
@@ -26,14 +24,14 @@ export interface QueuedOptions extends DeliveryOptions {
  * Logtrail has taken it, or is a dead letter.
  */
 export function createQueued(options: QueuedOptions): Delivery {
-  const { outbox, clock, maxAge, onBuried, onFault } = options
+  const { outbox, clock, maxAge, onDelivered, onBuried, onFault } = options
   const sender = createSender({
     ...options,
     longestWait: LONGEST_WAIT,
     longestBackoff: LONGEST_BACKOFF,
     aside: ASIDE,
     eager: false,
-    keepRefused: true
+    settlement: { keepRefused: true, onDelivered, onBuried }
   })
   let timer: unknown
   let stopping: Promise<void> | undefined

@@ -31,7 +31,7 @@ export function createSender(options: SenderOptions): Sender {
   const bounds = createBounds({ entries: options.maxBatch, bytes: options.maxBytes }, clock)
   const gate = createGate(options)
   const resting = createResting({ aside: options.aside, clock, random, interval: budget.interval })
-  const settlement = createSettlement({ ...options, onFault, freed: () => freed() })
+  const settlement = createSettlement({ outbox, clock, onFault, freed: () => freed() }, options.settlement)
   const reception = createReception({ clock, budget, health, bounds, settle: settlement.settle, onFault })
   /** A few, and no Set: its tables would keep their entries, see outbox/passing-map.ts. */
   const underWay: Batch[] = []

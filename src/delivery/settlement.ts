@@ -5,15 +5,20 @@ import type { Clock } from './clock.js'
 /** A dead letter that cannot be written is tried again so often. */
 const BURY_AGAIN = 5_000
 
+/** What becomes of refused entries, and who is told of any. */
 export interface SettlementOptions {
-  outbox: Outbox
-  clock: Clock
   /** Whether refused entries become dead letters; otherwise they are forgotten once `settled` was told. */
   keepRefused: boolean
   /** An entry left the outbox: delivered, or refused. Told once for each. */
   settled?: (id: EntryId, refused: Refused | undefined) => void
   onDelivered?: (entries: number) => void
+  /** Entries became dead letters. */
   onBuried?: (entries: number, code: string) => void
+}
+
+export interface SettlementParts {
+  outbox: Outbox
+  clock: Clock
   /** The outbox could not be written. */
   onFault: (error: unknown) => void
   /** Entries that were claimed are settled. */
@@ -28,8 +33,9 @@ export interface Settlement {
 }
 
 /** Tells the outbox and whoever waits what became of entries. */
-export function createSettlement(options: SettlementOptions): Settlement {
-  const { outbox, clock, settled, onFault } = options
+export function createSettlement(parts: SettlementParts, options: SettlementOptions): Settlement {
+  const { outbox, clock, onFault, freed } = parts
+  const { keepRefused, settled, onDelivered, onBuried } = options
   let stopped = false
   let burials = 0
 
@@ -54,8 +60,8 @@ export function createSettlement(options: SettlementOptions): Settlement {
     }
     burials--
     for (const each of refused) settled?.(each.entry.id, each)
-    for (const { reason } of items) options.onBuried?.(1, reason.code)
-    options.freed()
+    for (const { reason } of items) onBuried?.(1, reason.code)
+    freed()
   }
 
   return {
@@ -64,10 +70,10 @@ export function createSettlement(options: SettlementOptions): Settlement {
         const ids = taken.map(idOf)
         acknowledge(ids)
         if (settled !== undefined) for (const id of ids) settled(id, undefined)
-        options.onDelivered?.(ids.length)
+        onDelivered?.(ids.length)
       }
       if (refused.length === 0) return
-      if (options.keepRefused) {
+      if (keepRefused) {
         burials++
         void bury(refused)
         return

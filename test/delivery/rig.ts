@@ -6,14 +6,16 @@ import type { EntryId } from '../../src/outbox/outbox.js'
 import { createFakeClock, rest } from './fake-clock.js'
 import { createUpstream, entry } from './upstream.js'
 
-export interface RigOptions extends Partial<SenderOptions> {
+export interface RigOptions extends Partial<Omit<SenderOptions, 'settlement'>> {
+  /** Instead of what the rig counts. */
+  settlement?: Partial<SenderOptions['settlement']>
   requestsPerMinute?: number
   /** Leave the budget as a start leaves it: not proven, nearly empty. */
   cold?: boolean
 }
 
 /** A sender over an outbox in memory, an upstream that the test plays, and a clock that it turns. */
-export function createRig({ requestsPerMinute = 120, cold = false, ...overrides }: RigOptions = {}) {
+export function createRig({ requestsPerMinute = 120, cold = false, settlement, ...overrides }: RigOptions = {}) {
   const clock = createFakeClock()
   const outbox = overrides.outbox ?? createMemoryOutbox({ maxEntries: 100_000, now: clock.wall })
   const budget = createBudget({ requestsPerMinute, clock, random: () => 1 })
@@ -35,14 +37,17 @@ export function createRig({ requestsPerMinute = 120, cold = false, ...overrides 
     longestBackoff: 30_000,
     aside: { base: 8000, most: 60_000, share: 20 },
     eager: false,
-    keepRefused: true,
     random: () => 1,
     requestId: () => 'a-request',
-    settled: (id, refused) => void outcomes.set(id, refused === undefined ? 'delivered' : refused.message),
-    onDelivered: count => {
-      delivered += count
+    settlement: {
+      keepRefused: true,
+      settled: (id, refused) => void outcomes.set(id, refused === undefined ? 'delivered' : refused.message),
+      onDelivered: count => {
+        delivered += count
+      },
+      onBuried: (_, code) => void buried.push(code),
+      ...settlement
     },
-    onBuried: (_, code) => void buried.push(code),
     onState: state => void states.push(state),
     onFault: error => void faults.push(error),
     ...overrides

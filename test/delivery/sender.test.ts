@@ -645,8 +645,10 @@ t.test('an error of our own while an answer is read stops nothing', async t => {
   // As many as there may be requests under way: one that was kept among these would stop all.
   let mistakes = 16
   const { upstream, append, start, clock, faults } = createRig({
-    onDelivered() {
-      if (mistakes-- > 0) throw new TypeError('a mistake')
+    settlement: {
+      onDelivered() {
+        if (mistakes-- > 0) throw new TypeError('a mistake')
+      }
     }
   })
   await start()
