@@ -7,6 +7,7 @@ import type { LogtrailClient } from '../logtrail/client.js'
 import { UpstreamFault } from '../logtrail/fault.js'
 import { judge, passOn, toHttpError, type Verdict } from '../logtrail/verdict.js'
 import { QUOTA_PROBE } from './budget.js'
+import { type Clock, systemClock } from './clock.js'
 import { type IngestPaths, inRequest, type Read } from './routes.js'
 
 export interface DirectOptions {
@@ -24,7 +25,7 @@ export interface DirectOptions {
   onSettled: (request: FastifyRequest, delivered: boolean) => void
   /** Answers a request of which nothing is left to send, since all its entries were filtered. */
   nothingToSend: (request: FastifyRequest, reply: FastifyReply) => FastifyReply
-  now?: () => number
+  clock?: Pick<Clock, 'now' | 'wall'>
 }
 
 const NO_HEADERS: IncomingHttpHeaders = Object.freeze({})
@@ -32,11 +33,12 @@ const NO_HEADERS: IncomingHttpHeaders = Object.freeze({})
 /** Verdicts by which Logtrail has looked at the entries, so that nothing is spent. */
 const DEALT_WITH: ReadonlySet<Verdict['kind']> = new Set(['delivered', 'refused', 'too-many'])
 
-/** A 429 of Logtrail that lasts. Times are ms since 1970. */
+/** A 429 of Logtrail that lasts. */
 interface Limited {
-  until: number
+  /** ms that are left of it, 0 or less when it is over. */
+  left: () => number
   error: (retryAfter: number) => HttpError
-  /** When one request may go to ask; without end where that would only lengthen it. */
+  /** When, by the clock that only goes forward, one request may go to ask; without end where that would only lengthen it. */
   askAt: number
   /** The request that asks. */
   asking?: FastifyRequest
@@ -54,15 +56,15 @@ interface Limited {
  * request an hour asks whether it still is.
  */
 export async function direct(app: FastifyInstance, options: DirectOptions): Promise<void> {
-  const { client, entries, positions, onSettled, nothingToSend, now = Date.now } = options
+  const { client, entries, positions, onSettled, nothingToSend, clock = systemClock } = options
   const base = new URL(options.baseUrl)
   const root = base.pathname.replace(/\/+$/, '')
   const addresses = { logs: `${root}/logs`, bulk: `${root}/logs/bulk` }
   let limited: Limited | undefined
 
   const settle = (request: FastifyRequest, reply: FastifyReply, answer: UpstreamAnswer): void => {
-    const at = now()
-    const verdict = judge(answer, at)
+    const date = clock.wall()
+    const verdict = judge(answer, date)
     onSettled(request, verdict.kind === 'delivered')
     // of those that were under way before none says that the month is no longer spent
     if (limited?.asking === request && DEALT_WITH.has(verdict.kind)) limited = undefined
@@ -77,30 +79,37 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
         .send(body.length === 0 ? undefined : body.toString())
       return
     }
-    const error = toHttpError(inBrowsersWords(request, verdict), answer, at)
+    const error = toHttpError(inBrowsersWords(request, verdict), answer, date)
     if (error.statusCode === 429) {
       // of a 429 both are always there
       const { retryAfter } = error as HttpError & { retryAfter: number }
-      const month = verdict.kind === 'quota'
-      limit(request, {
+      const at = clock.now()
+      const told = (left: number) => error.with({ retryAfter: left, cause: undefined })
+      if (verdict.kind === 'quota') {
+        const { untilMs } = verdict
+        // a date stays one, whatever becomes of this machine's
+        limit({ left: () => untilMs - clock.wall(), error: told, askAt: at + QUOTA_PROBE })
+      } else {
         // to the millisecond, since a second that was rounded up before is not rounded up again
-        until: month ? verdict.untilMs : at + retryAfter * 1000,
-        error: left => error.with({ retryAfter: left, cause: undefined }),
-        askAt: month ? at + QUOTA_PROBE : Number.POSITIVE_INFINITY
-      })
+        const until = at + retryAfter * 1000
+        const stands = limit({ left: () => until - clock.now(), error: told, askAt: Number.POSITIVE_INFINITY })
+        // The longer one is not asked about meanwhile; what asked was told nothing of it, so that it is asked again
+        if (stands !== undefined) stands.askAt = stands.asking === request ? until : Math.max(stands.askAt, until)
+      }
     }
     reply.send(error)
   }
 
-  /** Of requests that were under way together, or of a spent month and of the rate limit, the 429 that lasts longer stands. */
-  const limit = (request: FastifyRequest, said: Limited): void => {
-    if (limited === undefined || said.until > limited.until) {
-      limited = said
-      return
-    }
-    if (said.askAt !== Number.POSITIVE_INFINITY) return
-    // of the rate limit, while a longer one lasts: nobody asks meanwhile; what asked was told nothing of the month, so it asks again
-    limited.askAt = limited.asking === request ? said.until : Math.max(limited.askAt, said.until)
+  /**
+   * Of requests that were under way together, or of a spent month and of the rate limit, the 429 that lasts longer stands.
+   * @returns it, where it is another
+   */
+  const limit = (said: Limited): Limited | undefined => {
+    // asked first, so that of two that end together, a millisecond later, the earlier stands
+    const left = limited?.left() ?? 0
+    if (said.left() <= left) return limited
+    limited = said
+    return undefined
   }
 
   /** Logtrail counts what was sent to it; a single entry has no index. */
@@ -173,12 +182,13 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
 
   function stillLimited(request: FastifyRequest): HttpError | undefined {
     if (limited === undefined) return undefined
-    const at = now()
-    if (at >= limited.until) {
+    const left = limited.left()
+    if (left <= 0) {
       limited = undefined
       return undefined
     }
-    if (at < limited.askAt) return limited.error(Math.ceil((limited.until - at) / 1000))
+    const at = clock.now()
+    if (at < limited.askAt) return limited.error(Math.ceil(left / 1000))
     limited.askAt = at + QUOTA_PROBE
     limited.asking = request
     return undefined

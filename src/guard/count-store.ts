@@ -28,7 +28,8 @@ export class CountStore implements FastifyRateLimitStore {
   readonly #now: () => number
   readonly #maxKeys: number
 
-  constructor(now: () => number = Date.now, maxKeys: number = MAX_KEYS) {
+  /** @param now ms of a clock that only goes forward: set back, a date would lock senders out for as long as it jumped */
+  constructor(now: () => number = () => performance.now(), maxKeys: number = MAX_KEYS) {
     this.#now = now
     this.#maxKeys = maxKeys
   }

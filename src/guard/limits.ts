@@ -15,7 +15,10 @@ export interface LimitSettings {
   /** Requests and entries without a session, by address. */
   anonymousRequests: number
   anonymousEntries: number
+  /** ms of a clock that only goes forward, by which windows are counted. */
   now?: () => number
+  /** ms since 1970, for X-RateLimit-Reset alone: may jump either way. */
+  wall?: () => number
 }
 
 /** Where a sender stands with one limit; `reset` in Unix seconds, `retryAfter` in whole seconds. */
@@ -69,12 +72,15 @@ export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>
 
 const NO_ROUTE = {}
 
-/** Where a sender stands with a limit that has counted so much. */
-export function standingOf(limit: number, { current, ttl, exceeded }: Counted, now: number): Standing {
+/**
+ * Where a sender stands with a limit that has counted so much.
+ * @param date ms since 1970
+ */
+export function standingOf(limit: number, { current, ttl, exceeded }: Counted, date: number): Standing {
   return {
     limit,
     remaining: Math.max(0, limit - current),
-    reset: Math.ceil((now + ttl) / 1000),
+    reset: Math.ceil((date + ttl) / 1000),
     retryAfter: Math.max(1, Math.ceil(ttl / 1000)),
     exceeded
   }
@@ -109,7 +115,7 @@ export function limitHeaders(standing: Pick<Standing, 'limit' | 'remaining' | 'r
  * @fastify/rate-limit; users' requests and entries, of which the plugin cannot count several at once, without it.
  */
 export async function createLocalLimits(app: FastifyInstance, settings: LimitSettings): Promise<Limits> {
-  const now = settings.now ?? Date.now
+  const { now, wall = Date.now } = settings
   class Counts extends CountStore {
     constructor() {
       super(now)
@@ -126,7 +132,7 @@ export async function createLocalLimits(app: FastifyInstance, settings: LimitSet
     const standing = (said: Awaited<ReturnType<typeof check>>): Standing => {
       // it has no list of spared addresses: those are never asked about
       const { remaining, ttl, isExceeded } = said as Exclude<typeof said, { isAllowed: true }>
-      return standingOf(max, { current: max - remaining, ttl, exceeded: isExceeded }, now())
+      return standingOf(max, { current: max - remaining, ttl, exceeded: isExceeded }, wall())
     }
     // no async function, whose own promise each request would wait for besides the plugin's
     return (sender: Sender) => check(asRequest(sender)).then(standing)
@@ -135,7 +141,7 @@ export async function createLocalLimits(app: FastifyInstance, settings: LimitSet
   function requestLimit(max: number) {
     if (max === 0) return () => null
     const counts = new Counts()
-    return (key: string): Standing => standingOf(max, counts.count(key, settings.window, max), now())
+    return (key: string): Standing => standingOf(max, counts.count(key, settings.window, max), wall())
   }
 
   function entryLimit(max: number) {
@@ -143,7 +149,7 @@ export async function createLocalLimits(app: FastifyInstance, settings: LimitSet
     const counts = new Counts()
     return (key: string, entries: number): Standing => {
       refuseBulk(max, entries)
-      return standingOf(max, counts.take(key, settings.window, max, entries), now())
+      return standingOf(max, counts.take(key, settings.window, max, entries), wall())
     }
   }
 

@@ -9,18 +9,20 @@ export interface Counting {
  * For each request: counts it for its address and for its user, and so many entries, in fixed windows. Entries count all or none.
  * KEYS, three for each: address, requests, entries. ARGV: the window in ms, then four for each, the maxima of the three (0: off)
  * and the number of entries. Returns seven for each: count and ms left of the three, and whether the entries were counted.
+ * Redis knows of a key the date at which it ends: after a jump of its clock a key would last longer than a window.
  */
 export const COUNT_SCRIPT = `
 local window = tonumber(ARGV[1])
+local function leftOf(key)
+  local left = redis.call('PTTL', key)
+  if left >= 0 and left <= window then return left end
+  redis.call('PEXPIRE', key, window)
+  return window
+end
 local function add(key, max, by)
   if max == 0 then return 0, 0 end
   local count = redis.call('INCRBY', key, by)
-  local left = redis.call('PTTL', key)
-  if left < 0 then
-    redis.call('PEXPIRE', key, window)
-    left = window
-  end
-  return count, left
+  return count, leftOf(key)
 end
 local answer = {}
 for i = 0, #KEYS / 3 - 1 do
@@ -32,9 +34,7 @@ for i = 0, #KEYS / 3 - 1 do
   if max > 0 and by > 0 then
     local before = tonumber(redis.call('GET', KEYS[3 * i + 3]) or '0')
     if before + by > max then
-      taken, entries = 0, before
-      entriesLeft = redis.call('PTTL', KEYS[3 * i + 3])
-      if entriesLeft < 0 then entriesLeft = window end
+      taken, entries, entriesLeft = 0, before, leftOf(KEYS[3 * i + 3])
     elseif (byAddress == 0 or address <= byAddress) and (byUser == 0 or requests <= byUser) then
       entries, entriesLeft = add(KEYS[3 * i + 3], max, by)
     end
@@ -81,6 +81,7 @@ export interface SharedCountsOptions {
   rest: number
   /** Told once when Redis does not count, and once (null) when it does again. */
   onFallback: (reason: string | null) => void
+  /** ms of a clock that only goes forward. */
   now: () => number
 }
 

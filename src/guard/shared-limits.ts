@@ -23,7 +23,10 @@ export interface SharedLimitsOptions {
   rest?: number
   /** Told once when each replica begins to count for itself, and once (null) when they count together again. */
   onFallback: (reason: string | null) => void
+  /** ms of a clock that only goes forward. */
   now?: () => number
+  /** ms since 1970, for X-RateLimit-Reset alone. */
+  wall?: () => number
 }
 
 const PREFIX = 'logtrail-bff:limit'
@@ -39,7 +42,8 @@ const MAX_KNOWN = 10_000
  * counted by the other. Who waited out the one's window would meet the other's, and so for ever.
  */
 export function createSharedLimits(options: SharedLimitsOptions): Limits {
-  const { redis, settings, local, digest, onFallback, patience = 200, rest = 1000, now = Date.now } = options
+  const { redis, settings, local, digest, onFallback, patience = 200, rest = 1000 } = options
+  const { now = () => performance.now(), wall = Date.now } = options
   /** Until when a sender's next request is over a limit, by the key of that limit. */
   const over = new Map<string, number>()
   /** What a replica's own counts say against a request: they decide where Redis, which was to decide, does not answer. */
@@ -59,7 +63,7 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
   }
 
   function standing(limit: number, current: number, ttl: number, exceeded: boolean): Standing {
-    return standingOf(limit, { current, ttl, exceeded }, now())
+    return standingOf(limit, { current, ttl, exceeded }, wall())
   }
 
   /** Refuses who had used up the limit when Redis last said so, for as long as that window lasts. */

@@ -11,7 +11,7 @@ const SPENT = answer(429, { error_code: 'QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED' })
 
 /** Direct delivery over a Logtrail that the test plays, and a date that it sets. Requests name their entries in a header. */
 async function open(t: Test, now: number) {
-  const clock = { now }
+  const clock = { now, jump: 0 }
   const upstream = { sent: 0, respond: (): UpstreamAnswer | Promise<UpstreamAnswer> => SPENT }
   const settled: boolean[] = []
   const app = fastify()
@@ -20,7 +20,7 @@ async function open(t: Test, now: number) {
     createErrorAnswer(
       () => 5000,
       () => 0,
-      () => clock.now
+      () => clock.now + clock.jump
     )
   )
   await direct(app, {
@@ -42,7 +42,7 @@ async function open(t: Test, now: number) {
     onSettled: (_request: unknown, delivered: boolean) => void settled.push(delivered),
     nothingToSend: (_request: unknown, reply: { code(status: number): { send(body: object): unknown } }) =>
       reply.code(201).send({ accepted: 1 }),
-    now: () => clock.now
+    clock: { now: () => clock.now, wall: () => clock.now + clock.jump }
   } as never)
   const post = async (headers = {}) => {
     const { statusCode, headers: said } = await app.inject({ method: 'POST', url: '/logs', headers, payload: {} })
@@ -190,6 +190,32 @@ t.test('a spent month outlasts a 429 of the rate limit, and is asked about no so
   clock.now += 60_000
   const again = await hold(house)
   t.match(await again(taken()), { statusCode: 201 }, 'and is asked again when it can be answered')
+  t.match(await post(), { statusCode: 201 })
+})
+
+t.test('a date that is set while a 429 lasts changes nothing of a Retry-After', async t => {
+  for (const jump of [-HOUR, HOUR]) {
+    const { clock, upstream, post } = await open(t, FIRST)
+    upstream.respond = () => rate(2)
+    t.match(await post(), { statusCode: 429, wait: 2 })
+    clock.jump = jump
+    t.match(await post(), { statusCode: 429, wait: 2, reset: (FIRST + jump) / 1000 + 2 })
+    clock.now += 2000
+    upstream.respond = () => taken()
+    t.match(await post(), { statusCode: 201 })
+  }
+})
+
+t.test('and a month ends by the date, but is asked about in an hour all the same', async t => {
+  const { clock, upstream, post } = await open(t, FIRST - 2 * HOUR)
+  t.match(await post(), { wait: 7200 })
+  clock.jump = -HOUR
+  t.strictSame(await post(), { statusCode: 429, wait: 3 * 3600, reset: FIRST / 1000 })
+  clock.now += HOUR
+  t.strictSame(await post(), { statusCode: 429, wait: 2 * 3600, reset: FIRST / 1000 })
+  t.equal(upstream.sent, 2)
+  clock.jump = HOUR
+  upstream.respond = () => taken()
   t.match(await post(), { statusCode: 201 })
 })
 

@@ -41,8 +41,9 @@ t.test('0 turns a limit off', async t => {
 })
 
 t.test('requests are counted by address, by user, and without a session by address, each for itself', async t => {
-  let now = 1_700_000_000_500
-  const limits = await limitsOf(t, { address: 3, userRequests: 2, anonymousRequests: 1, now: () => now })
+  let now = 500
+  const wall = () => 1_700_000_000_000 + now
+  const limits = await limitsOf(t, { address: 3, userRequests: 2, anonymousRequests: 1, now: () => now, wall })
   const standing = { limit: 3, reset: 1_700_000_061, retryAfter: 60 }
   t.same(await limits.byAddress('ada'), { ...standing, remaining: 2, exceeded: false })
   t.same(await limits.byAddress('ada'), { ...standing, remaining: 1, exceeded: false })
@@ -62,6 +63,27 @@ t.test('requests are counted by address, by user, and without a session by addre
   now += 500
   t.match(await limits.byAddress('ada'), { remaining: 2, exceeded: false }, 'a new window')
   t.match(await limits.request(user('ada')), { remaining: 1, exceeded: false })
+})
+
+t.test('a date that is set changes when a window is over, as it is told, and not when it is', async t => {
+  let now = 0
+  let date = 1_700_000_000_000
+  const one = { address: 1, userRequests: 1, userEntries: 1 }
+  const limits = await limitsOf(t, { ...one, now: () => now, wall: () => date })
+  const ask = async () => [
+    await limits.byAddress('a'),
+    limits.request(user('ada')),
+    await limits.entries(user('ada'), 1)
+  ]
+  await ask()
+  now += 10_000
+  for (const jump of [-3_600_000, 7_200_000]) {
+    date += jump
+    const standing = { exceeded: true, retryAfter: 50, reset: date / 1000 + 50 }
+    t.match(await ask(), [standing, standing, standing])
+  }
+  now += 50_000
+  t.match(await ask(), [{ exceeded: false }, { exceeded: false }, { exceeded: false }])
 })
 
 t.test('user ids that are names of the language count like any other', async t => {

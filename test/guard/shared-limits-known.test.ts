@@ -21,7 +21,7 @@ const LITTLE: Answer = [1, 900, 1, 900, 1, 900, 1]
 function limitsOf(settings: Partial<LimitSettings> = {}, own: Standing | null = null) {
   const asked: { keys: readonly string[]; args: readonly number[] }[] = []
   const told: (string | null)[] = []
-  const state = { now: 1_700_000_000_000, ready: true, answer: async (): Promise<Answer> => LITTLE }
+  const state = { now: 5000, date: 1_700_000_000_000, ready: true, answer: async (): Promise<Answer> => LITTLE }
   /** Entries that this replica counted for itself. */
   const taken: number[] = []
   const local: Limits = {
@@ -44,7 +44,8 @@ function limitsOf(settings: Partial<LimitSettings> = {}, own: Standing | null = 
     local,
     digest: userId => `<${userId}>`,
     onFallback: reason => told.push(reason),
-    now: () => state.now
+    now: () => state.now,
+    wall: () => state.date
   })
   return { limits, state, asked, told, taken }
 }
@@ -54,7 +55,9 @@ t.test('who is over a limit is refused without asking, until the window ends', a
   state.answer = async () => [1, 900, 11, 900, 0, 900, 1]
   t.match(await limits.entries(ADA, 1), { exceeded: true, code: 'RATE_LIMIT_USER_EXCEEDED', limit: 10 })
   state.now += 899
-  t.match(limits.request(ADA), { exceeded: true, limit: 10, remaining: 0, retryAfter: 1 })
+  state.date -= 3_600_000
+  const reset = state.date / 1000 + 1
+  t.match(limits.request(ADA), { exceeded: true, limit: 10, remaining: 0, retryAfter: 1, reset })
   t.equal(limits.request(NOBODY), null, 'nobody else')
   state.now += 1
   t.equal(limits.request(ADA), null)

@@ -206,6 +206,23 @@ else {
     t.equal(foreign.headers.get('x-ratelimit-remaining'), null, 'of a sender that was not counted nothing')
   })
 
+  t.test('a clock of Redis that is set back lengthens no window', async t => {
+    const [program] = await replicas(t, { RATE_LIMIT_LOGS_MAX: '2', RATE_LIMIT_WINDOW: '10s' })
+    t.equal((await program!.post(entry())).status, 201)
+    const keys = await client.keys('logtrail-bff:limit:*')
+    t.equal(keys.length, 3)
+    const setBack = () => Promise.all(keys.map(key => client.pexpire(key, 3_600_000)))
+    const longest = async () => Math.max(...(await Promise.all(keys.map(key => client.pttl(key)))))
+    await setBack()
+    t.equal((await program!.post(entry())).status, 201)
+    t.ok((await longest()) <= 10_000)
+    await setBack()
+    const refused = await program!.post(entry())
+    t.equal(refused.status, 429)
+    t.ok(Number(refused.headers.get('retry-after')) <= 10)
+    t.ok((await longest()) <= 10_000)
+  })
+
   t.test('no user id is ever in Redis', async t => {
     const [program] = await replicas(t, {})
     await program!.post(entry(), { user: 'ada@example.org' })
