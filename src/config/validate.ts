@@ -1,7 +1,7 @@
 import { envSchema } from 'env-schema'
 import type { Fault } from './fault.js'
 import { type Form, read } from './forms.js'
-import { type Name, SCHEMA, type Values, variable } from './schema.js'
+import { type Name, SCHEMA, takesFile, type Values, variable } from './schema.js'
 import { ANNOTATIONS } from './variable.js'
 
 interface AjvError {
@@ -87,12 +87,15 @@ function toFault({ keyword, instancePath, message = '', params }: AjvError): Fau
   return { variable: missing, message: `is required: ${sentence}` }
 }
 
-/** Repeats what was written where that helps and cannot hurt: people put secrets into the wrong variable, too. */
+/**
+ * Repeats what was written where that helps and cannot hurt: people put secrets into the wrong variable, too. Never what can
+ * be given as a file: the wrong file may hold anything.
+ */
 function echo(name: Name, input: string, part = input): string {
   const service = /^(?:tcp|udp|sctp):\/\//.test(part)
     ? ' (Kubernetes sets it for a service of that name: `enableServiceLinks: false` keeps it out of a pod)'
     : ''
   const harmless = /^[\w .:/+,*%()-]{1,40}$/.test(part) && !/lt_|eyJ|[\w+-]{20,}/.test(part)
-  if (variable(name).secret || !harmless) return service
+  if (takesFile(name) || !harmless) return service
   return `; it ${part === input ? 'is' : 'holds'} \`${part}\`${service}`
 }

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { NAMES, type Name, takesFile, variable } from '../../src/config/schema.js'
+import { gather } from '../../src/config/sources.js'
 import { validate } from '../../src/config/validate.js'
 import { ConfigError, loadConfig, loadPart } from '../../src/config.js'
 import { BASE, configOf, faultsOf, KEY, NEXT_KEY, readFrom, SHARED_SECRET } from './given.js'
@@ -87,7 +89,7 @@ t.test('a file that is a fault', async t => {
     /^LOGTRAIL_API_KEY_FILE must name a readable file: `\/run\/key` is not \(ENOENT\)$/
   )
   one(
-    { ...FILE, LOGTRAIL_API_KEY_FILE: 'run/key' },
+    { ...FILE, LOGTRAIL_API_KEY_FILE: './run/key' },
     { '/srv/run/key': ' \n' },
     /^LOGTRAIL_API_KEY_FILE must name a file that holds the value: `\/srv\/run\/key` is empty$/
   )
@@ -137,6 +139,38 @@ t.test('a secret in the place of a path is not repeated', async t => {
       t.match(faults, [new RegExp(`^${name}_FILE must name a readable file: it is not \\(ENOENT\\)$`)])
     }
   }
+})
+
+t.test('a path is repeated where it can be nothing else', async t => {
+  const said = (path: string, files: Record<string, string> = {}) =>
+    faultsOf({ SESSION_JWT_SECRET: undefined, SESSION_JWT_SECRET_FILE: path }, files).join()
+  for (const [path, file] of [
+    ['/run/secrets/jwt', '/run/secrets/jwt'],
+    ['./secrets/jwt.key', '/srv/secrets/jwt.key'],
+    ['../jwt', '/jwt']
+  ] as const) {
+    t.match(said(path), `readable file: \`${file}\` is not (ENOENT)`)
+    t.match(said(path, { [file]: '' }), `holds the value: \`${file}\` is empty`)
+  }
+  for (const text of ['correct/horse', 'hunter.2', 'C:\\hunter2', '/a b', '/p=a', `/x/${'Z9'.repeat(10)}/y`, '.../a']) {
+    const fault = said(text)
+    t.match(fault, /^SESSION_JWT_SECRET_FILE must name a readable file: it is not \(ENOENT\)$/, text)
+  }
+  // What `openssl rand -base64 48` prints: a slash comes up every 64 characters.
+  const random = Array.from({ length: 2000 }, (_, i) => createHash('sha384').update(`${i}`).digest('base64'))
+  const printed = random.filter(secret => {
+    const from = { env: { SESSION_JWT_SECRET_FILE: secret }, cwd: '/srv', readFile: readFrom({}) }
+    return gather(from, ['SESSION_JWT_SECRET']).faults[0]?.message !== 'must name a readable file: it is not (ENOENT)'
+  })
+  t.strictSame(printed, [])
+})
+
+t.test('what a file holds is not repeated, nor what should have been a key', async t => {
+  const none = { SESSION_JWT_SECRET: undefined }
+  const files = { '/k': 'hunter2' }
+  const must = /^SESSION_JWT_PUBLIC_KEY must be a public key in PEM [^;]*$/
+  t.match(faultsOf({ ...none, SESSION_JWT_PUBLIC_KEY_FILE: '/k' }, files), [must])
+  t.match(faultsOf({ ...none, SESSION_JWT_PUBLIC_KEY: 'my dog has 4 legs and 2 tails, ok' }), [must])
 })
 
 t.test('a list of nothing but separators is no value', async t => {
