@@ -74,8 +74,10 @@ export class Batch {
   others = -1
   #stack: Piece[]
   #whole = true
+  readonly #claimed: readonly Claimed[]
 
   constructor(claimed: readonly Claimed[]) {
+    this.#claimed = claimed
     this.#stack = [piece(claimed, true)]
   }
 
@@ -137,12 +139,13 @@ export class Batch {
   }
 
   /**
-   * Goes on with half of `current`.
+   * Goes on with half of `current`, and of those that were named: they are halved with the others, in the order in which all
+   * were claimed. Tried after them, a good one would come after younger ones of its user.
    * @param content whether the fault is in some entry, not in the size of all together
    */
   halve(content = true): void {
-    const { entries, names, suspects } = this.#pop()
-    this.#judge(suspects, false)
+    const { entries: rest, names, suspects } = this.#pop()
+    const entries = suspects.length === 0 ? rest : this.#inOrder([...rest, ...suspects.map(each => each.entry)])
     const middle = entries.length >> 1
     this.#stack.push(piece(entries.slice(middle), names))
     this.#stack.push(piece(entries.slice(0, middle), names, { left: content }))
@@ -180,6 +183,11 @@ export class Batch {
       alone.#whole = false
     }
     return alone
+  }
+
+  #inOrder(entries: readonly Claimed[]): readonly Claimed[] {
+    const some = new Set(entries)
+    return this.#claimed.filter(entry => some.has(entry))
   }
 
   get #top(): Piece {

@@ -428,7 +428,11 @@ t.test('a batch that was split and is then found too long is halved where it is'
   await clock.advance(20_000)
   t.equal(delivered(), 49)
   t.equal(buried.length, 1)
-  t.equal(upstream.requests.length, 17, 'the whole, the rest, its halves down to six, and who was named')
+  t.equal(
+    upstream.requests.length,
+    19,
+    'the whole, the rest, halves of the whole down to six, and those of the six with the bad one'
+  )
 })
 
 for (const [status, body] of [

@@ -1,0 +1,99 @@
+import t from 'tap'
+import { Batch, type Refusal } from '../../src/delivery/batch.js'
+import type { Claimed } from '../../src/outbox/outbox.js'
+import { createRandom } from './random.js'
+
+/** How an upstream names the bad ones of a request, given their indexes in it. Most of them are wrong in one way or another. */
+type Naming = (bad: number[], length: number, random: () => number) => number[]
+
+const naming: Record<string, Naming> = {
+  none: () => [],
+  true: bad => bad,
+  'counted from 1': bad => bad.map(index => index + 1),
+  'the first only': bad => bad.slice(0, 1),
+  'the last only': bad => bad.slice(-1),
+  'some of them': (bad, _, random) => bad.filter(() => random() < 0.5),
+  'any one': (_, length, random) => [Math.floor(random() * length)],
+  'out of range': (_, length) => [length, 999]
+}
+
+const ROUNDS = 400
+
+interface Round {
+  entries: Claimed[]
+  isBad: (entry: Claimed) => boolean
+  taken: Claimed[]
+  refused: Claimed[]
+  requests: number
+}
+
+/** A batch of several users, some of whose entries are bad, until nothing of it is left. Now and then a request meets a fault. */
+function play(how: Naming, status: number, random: () => number): Round {
+  const users = 1 + Math.floor(random() * 5)
+  const entries = Array.from({ length: 1 + Math.floor(random() * 20) }, (_, id) => ({
+    id,
+    user: `u:${Math.floor(random() * users)}`,
+    body: '{}',
+    receivedAt: 0
+  }))
+  const share = random() * 0.4
+  const bad = new Set<Claimed>(entries.filter(() => random() < share))
+  const round: Round = { entries, isBad: entry => bad.has(entry), taken: [], refused: [], requests: 0 }
+  const batches = [new Batch(entries)]
+  while (batches.length > 0) {
+    const batch = batches[0]!
+    if (batch.done) {
+      batches.shift()
+      continue
+    }
+    if (++round.requests > 2000) throw new Error('does not end')
+    const sent = batch.current
+    const chance = random()
+    if (chance < 0.05 && sent.length > 1) batches.splice(0, 1, ...batch.parts())
+    else if (chance < 0.05) batches.push(batch.detach())
+    else {
+      const found = sent.flatMap((entry, index) => (bad.has(entry) ? [index] : []))
+      if (found.length === 0) {
+        const outcome = batch.taken()
+        round.taken.push(...outcome.taken)
+        round.refused.push(...outcome.refused.map(each => each.entry))
+      } else {
+        const named = how(found, sent.length, random)
+        const errors = named.map(log_index => ({ log_index, field: 'f', message: 'm' }))
+        const refusal: Refusal = { status, code: 'VALIDATION_FAILED', message: 'm', errors, answer: '' }
+        round.refused.push(...batch.refused(refusal).map(each => each.entry))
+      }
+    }
+  }
+  return round
+}
+
+/** Users of whom something arrived before an entry that is older. */
+function disordered({ taken }: Round): string[] {
+  const last = new Map<string, number>()
+  return taken.flatMap(({ id, user }) => {
+    const before = last.get(user) ?? -1
+    last.set(user, id as number)
+    return (id as number) < before ? [user] : []
+  })
+}
+
+for (const [name, how] of Object.entries(naming)) {
+  t.test(`faults, and names: ${name}`, async t => {
+    const random = createRandom(5)
+    const wrong: string[] = []
+    for (let i = 0; i < ROUNDS; i++) {
+      const round = play(how, i % 4 === 0 ? 413 : 400, random)
+      const { entries, isBad, taken, refused } = round
+      const settled = new Set([...taken, ...refused])
+      if (settled.size !== entries.length || taken.length + refused.length !== entries.length) {
+        wrong.push(`round ${i}: not each is settled once`)
+      }
+      if (taken.some(isBad) || refused.some(entry => !isBad(entry))) wrong.push(`round ${i}: a wrong verdict`)
+      const own = new Set(entries.filter(isBad).map(entry => entry.user))
+      const harmed = disordered(round).filter(user => !own.has(user))
+      if (harmed.length > 0) wrong.push(`round ${i}: the order of ${harmed}, of whom nothing is refused`)
+    }
+    t.strictSame(wrong, [])
+  })
+}
