@@ -43,8 +43,7 @@ export function gather(from: Surroundings, names: readonly Name[]): Gathered {
     } else if (path !== undefined) {
       gatherFile(from, name, path.trim(), gathered)
     } else if (text !== undefined) {
-      // A shared secret is taken to the byte: the app that signs with it has it from the same place.
-      gathered.texts[name] = variable(name).form.kind === 'sharedSecret' ? text : text.trim()
+      gathered.texts[name] = trimmed(name, text)
       gathered.sources[name] = source === env ? 'env' : '.env'
     }
   }
@@ -61,6 +60,11 @@ function pathOf(source: Texts, name: Name): string | undefined {
   return takesFile(name) ? source[`${name}_FILE`] : undefined
 }
 
+/** A shared secret is taken to the byte: the app that signs with it has it from the same place. */
+function trimmed(name: Name, text: string): string {
+  return variable(name).form.kind === 'sharedSecret' ? text : text.trim()
+}
+
 function gatherFile(from: Surroundings, name: Name, path: string, gathered: Gathered): void {
   const { faults, texts, sources } = gathered
   const file = resolve(from.cwd, path)
@@ -74,7 +78,7 @@ function gatherFile(from: Surroundings, name: Name, path: string, gathered: Gath
       })
       return
     }
-    texts[name] = text
+    texts[name] = trimmed(name, text)
     sources[name] = 'file'
     if (name === 'LOGTRAIL_API_KEY') gathered.keyFile = file
   } catch (error) {

@@ -63,11 +63,11 @@ export function readSecret(text: string): Buffer {
 
 /**
  * A public key that tokens can be verified with, of whatever PEM it is in (SPKI, PKCS #1, a certificate), its line breaks
- * real or written `\n`.
+ * real or written `\n`. Its lines may be indented, as in the file that it was copied from: OpenSSL takes no such ends.
  * @throws Error that says what it must be
  */
 export function readPublic(text: string): KeyObject {
-  const pem = text.includes('\n') ? text : text.replaceAll('\\n', '\n')
+  const pem = (text.includes('\n') ? text : text.replaceAll('\\n', '\n')).replaceAll(/^[ \t]+/gm, '')
   if (pem.includes('PRIVATE KEY')) {
     throw new Error(
       'must be the public key: this is a private one, which has no business here and should be replaced if it was shared'

@@ -6,7 +6,7 @@ import { NAMES, type Name, takesFile, variable } from '../../src/config/schema.j
 import { gather } from '../../src/config/sources.js'
 import { validate } from '../../src/config/validate.js'
 import { ConfigError, loadConfig, loadPart } from '../../src/config.js'
-import { BASE, configOf, faultsOf, KEY, NEXT_KEY, readFrom, SHARED_SECRET } from './given.js'
+import { BASE, configOf, faultsOf, KEY, NEXT_KEY, pemOf, readFrom, rsa, SHARED_SECRET } from './given.js'
 
 t.test('.env is read, the real environment wins', async t => {
   const files = { '/srv/.env': 'PORT=1111\nLOG_LEVEL="debug"\n# HOST=0.0.0.0\nexport ADMIN_PORT=2222\n' }
@@ -138,6 +138,21 @@ t.test('a secret in the place of a path is not repeated', async t => {
       const faults = faultsOf({ [name]: undefined, [`${name}_FILE`]: wrong })
       t.match(faults, [new RegExp(`^${name}_FILE must name a readable file: it is not \\(ENOENT\\)$`)])
     }
+  }
+})
+
+t.test('blanks around the text of a file are no more a part of it than in the variable', async t => {
+  const url = 'redis://cache:6379'
+  for (const text of [`${url} `, `\n${url}\n`, `\t${url}\r\n \n`]) {
+    const config = configOf({ REDIS_URL_FILE: '/r' }, { '/r': text })
+    t.equal(config.REDIS_URL, url, JSON.stringify(text))
+  }
+  const pem = pemOf(rsa.publicKey)
+  const indented = pem.replaceAll(/^(?=.)/gm, '  ')
+  for (const text of [`\n ${pem}`, indented, indented.replaceAll('  ', '\t').replaceAll('\n', '\r\n')]) {
+    const none = { SESSION_JWT_SECRET: undefined }
+    t.equal(configOf({ ...none, SESSION_JWT_PUBLIC_KEY_FILE: '/k' }, { '/k': text }).SESSION_JWT_PUBLIC_KEY, pem)
+    t.equal(configOf({ ...none, SESSION_JWT_PUBLIC_KEY: text }).SESSION_JWT_PUBLIC_KEY, pem, 'as in the variable')
   }
 })
 

@@ -249,6 +249,7 @@ const CASES: Record<Name, Cases> = {
       [pemOf(rsa.publicKey), pemOf(rsa.publicKey)],
       [pemOf(ec.publicKey).replaceAll('\n', '\\n'), pemOf(ec.publicKey)],
       [pemOf(ed25519.publicKey), pemOf(ed25519.publicKey)],
+      [pemOf(ed25519.publicKey).replaceAll('\n', '\\n  '), pemOf(ed25519.publicKey)],
       [rsa.publicKey.export({ type: 'pkcs1', format: 'pem' }) as string, pemOf(rsa.publicKey)]
     ],
     wrong: [
