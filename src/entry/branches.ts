@@ -33,7 +33,7 @@ export function isContainer(value: unknown): value is Container {
 
 export interface GatherOptions {
   /** Members of the roots that are left out, by the root's name. */
-  kept: Readonly<Record<string, ReadonlySet<string>>>
+  kept: ReadonlyMap<string | number, ReadonlySet<string>>
   /** The plan's bytes. No more members than this can be sent: a level with more keeps the first of them, and nothing below it;
    *  and no longer string or name. So the work is bounded by what can be sent, not by what was. */
   most: number
@@ -54,7 +54,7 @@ export function membersByDepth(roots: readonly Parent[], options: GatherOptions)
   while (parents.length > 0) {
     const level: Member[] = []
     for (const parent of parents) {
-      const kept = levels.length === 0 ? options.kept[parent.place!.key] : undefined
+      const kept = levels.length === 0 ? options.kept.get(parent.place!.key) : undefined
       gather(parent, level, kept, room - level.length, options)
     }
     room -= level.length

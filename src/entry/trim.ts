@@ -22,18 +22,19 @@ const bytesOf = (entry: Sendable) => Buffer.byteLength(JSON.stringify(entry))
 
 /**
  * Cuts an entry to the plan's size, depth and tags: `message` first, then the longest strings, then the deepest and largest
- * branches; last of all what is left of a branch. Never `action`, `level`, `clientTimestamp`, `environment`, `actor.id` and the
- * mark itself, `metadata._trimmed`: the bytes there were before. The same entry is always cut the same way.
+ * branches; last of all what is left of a branch. Never `action`, `level`, `clientTimestamp`, `environment`, `actor.id`, the
+ * stamps (else whoever sends long entries would shed them) and the mark itself, `metadata._trimmed`: the bytes there were
+ * before. The same entry is always cut the same way.
  */
 export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOptions) {
   const { maxLogBytes, maxDepth, maxTags } = limits
   const gathering: GatherOptions = {
-    kept: {
-      actor: new Set(['id']),
-      metadata: new Set(['_trimmed']),
+    kept: new Map([
+      ['actor', new Set(['id'])],
+      ['metadata', new Set(['_trimmed'])],
       // The user agent is the one stamp that may be long.
-      context: new Set(stamped.filter(name => name !== 'user_agent'))
-    },
+      ['context', new Set<string>(stamped.filter(name => name !== 'user_agent'))]
+    ]),
     most: maxLogBytes,
     note: sayCut
   }
@@ -115,16 +116,21 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
     return sum
   }
 
+  /** Whether a branch holds what must stay: all else has gone by then. */
+  function stays(entry: Sendable, name: string): boolean {
+    const kept = gathering.kept.get(name)
+    return kept !== undefined && Object.keys(entry[name] as Fields).some(key => kept.has(key))
+  }
+
   /** Takes away what is left, the least telling first, until the entry fits. */
   function strip(entry: Sendable): void {
     const others = Object.keys(entry).filter(name => !NEVER.has(name) && !LAST.includes(name))
     for (const name of [...others, ...LAST]) {
       if (name === 'tags') popTags(entry)
-      while (entry[name] !== undefined && bytesOf(entry) > maxLogBytes) {
-        note(() => speak(name))
-        if (name === 'actor' && entry.actor!.id !== undefined) break
-        else delete entry[name]
-      }
+      if (entry[name] === undefined || bytesOf(entry) <= maxLogBytes) continue
+      if (stays(entry, name)) continue
+      note(() => speak(name))
+      delete entry[name]
     }
   }
 
@@ -179,7 +185,7 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
   }
 }
 
-/** What is never cut or taken away, besides `actor.id`; and `message`, which has its own turn. */
+/** What is never cut or taken away, besides `actor.id` and the stamps; and `message`, which has its own turn. */
 const NEVER: ReadonlySet<string> = new Set(['action', 'level', 'clientTimestamp', 'environment', 'message', 'metadata'])
 /** The order in which the last of an entry goes. */
 const LAST = ['tags', 'target', 'actor', 'context', 'message']

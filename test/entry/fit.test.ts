@@ -75,7 +75,7 @@ t.test('lists keep their beginning', async t => {
 })
 
 t.test('last goes what is left of a branch; never what must stay', async t => {
-  const action = 'a'.repeat(420)
+  const action = 'a'.repeat(380)
   const who = { ...WHO, userId: 'u'.repeat(80) }
   const { sent, bytes } = fit(
     {
@@ -96,6 +96,8 @@ t.test('last goes what is left of a branch; never what must stay', async t => {
   )
   t.ok(bytes <= 700)
   t.match(sent, { ...ENTRY, action, environment: 'production', actor: { id: who.userId } })
+  t.match(sent.context, { request_id: 'req-1', entry_id: /^.{36}$/ })
+  t.same(Object.keys(sent.context!), ['request_id', 'entry_id'])
   t.same(Object.keys(sent.metadata!), ['_trimmed'])
   t.notOk('is_public' in sent || 'extra' in sent || 'target' in sent)
 })
@@ -174,6 +176,38 @@ t.test('stamps are counted, and only the user agent is cut', async t => {
     entry_id: /^.{36}$/,
     user_agent: /^Mozilla.*…$/
   })
+})
+
+t.test('no length of what a browser sends takes the stamps away', async t => {
+  const stampContext = ['ip', 'user_agent', 'request_id', 'received_at'] as const
+  const who = { ...WHO, userAgent: `Mozilla/5.0 ${'x'.repeat(300)}` }
+  const stamps = { ip: '192.0.2.7', request_id: 'req-1', received_at: '2025-11-23T21:59:18.000Z' }
+  const long = (length: number, context = {}) => ({
+    ...ENTRY,
+    action: 'a'.repeat(length),
+    message: 'm'.repeat(300),
+    context,
+    tags: ['t'.repeat(100)]
+  })
+  const { sent, cut } = fit(long(430, { page: '/', ip: '1' }), { stampContext }, who)
+  t.same(sent.context, stamps, 'the message goes before them, the user agent too')
+  t.notOk('message' in sent)
+  t.ok(cut.includes('trimmed message'))
+  t.notOk(cut.includes('trimmed context') || cut.includes('trimmed actor'), 'what stays is not named')
+  for (let length = 300; length < 600; length += 10) {
+    const reader = reading({ limits: FREE, stampContext })
+    try {
+      t.match(reader.sent(long(length), who).context, stamps)
+    } catch {
+      t.match(refused(() => reader.single(long(length), who)).faults, [{ field: 'action', message: /must be shorter/ }])
+      t.ok(length > 430)
+    }
+  }
+})
+
+t.test('an allowed field named like something that every object has', async t => {
+  const { sent } = fit({ ...ENTRY, valueOf: { a: 'x'.repeat(900) } }, { allowFields: ['valueOf'] })
+  t.match(sent.valueOf, { a: /^x+…$/ })
 })
 
 t.test('a pile of accents is cut between two of them', async t => {

@@ -45,6 +45,6 @@ export const entries = {
   OVERSIZE: always(
     choice('trim', 'reject'),
     'trim',
-    "`trim` cuts an entry to the plan's size, depth and tags, and marks it `metadata._trimmed: <bytes before>`; `reject` refuses it with a 400."
+    "`trim` cuts an entry to the plan's size, depth and tags, and marks it `metadata._trimmed: <bytes before>`. `action`, `actor.id` and the stamps (`user_agent` aside) are never cut: an entry too long by these alone is refused with a 400. `reject` refuses whatever does not fit."
   )
 }
