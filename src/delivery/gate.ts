@@ -16,21 +16,38 @@ export interface GateOptions {
   eager: boolean
 }
 
+/** How it stands with the sender. */
+export interface Standing {
+  /** Entries that wait and are not claimed. */
+  unclaimed: number
+  /** Of a full batch. */
+  size: ClaimBounds
+  /** No request is under way. */
+  idle: boolean
+  /** Wait for no company, and not for what others have claimed. */
+  drain: boolean
+  /** Wait for no company, as it is to find out something. */
+  probe: boolean
+}
+
+/** What the yield of a claim is judged by: how it stood when the claim was allowed. */
+export interface Expected {
+  unclaimed: number
+  /** Entries of a full batch, as far as their size is known. */
+  full: number
+  bytes: number
+  /** Whatever it yields is sent. */
+  must: boolean
+}
+
 /** Decides when a batch is worth a request; the tokens themselves are the budget's. */
 export interface Gate {
-  /**
-   * @param unclaimed entries that wait and are not claimed
-   * @param size of a full batch
-   * @param idle whether no request is under way
-   * @param drain whether to wait for no company, and not for what others have claimed
-   * @param probe whether to wait for no company, as it is to find out something
-   * @returns milliseconds to wait, 0 to claim now; without end while nothing waits
-   */
-  hold(unclaimed: number, size: ClaimBounds, idle: boolean, drain: boolean, probe: boolean): number
+  /** @returns milliseconds to wait, 0 to claim now, without end while nothing waits; and what `claimed` is to be told then */
+  hold(standing: Standing): { wait: number; claim: Expected }
   /** Whether the wait is over, before its time, with the next turn of the event loop: who comes in that goes along. */
   soon(): boolean
   /** What a claim yielded. @returns whether to send it; otherwise it goes back and waits for more. */
-  claimed(entries: readonly Claimed[]): boolean
+  claimed(entries: readonly Claimed[], claim: Expected): boolean
   /** A request leaves, whatever it holds: the next one that is not full keeps its distance. */
   sent(): void
   /** A batch was settled or returned: users that were passed over may be claimed from. */
@@ -46,27 +63,24 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
   let blockedAt = 0
   /** Entries could be claimed when we looked last, and somebody waits for them. */
   let hurried = false
-  /** Of the claim that `hold` allows. */
-  let unclaimed = 0
-  let full = 0
-  let bytes = 0
-  let must = false
+  /** Of one entry, on an average that forgets. */
   let entryBytes = 0
   /** Entries that have waited their time and are still here, as the batch was full without them. */
   let owed = 0
 
   return {
-    hold(waiting, size, idle, drain, probe) {
+    hold({ unclaimed, size, idle, drain, probe }) {
       const now = clock.now()
-      unclaimed = waiting
-      bytes = size.bytes
-      full = entryBytes === 0 ? size.entries : Math.min(size.entries, Math.max(1, Math.floor(bytes / entryBytes)))
+      const { bytes } = size
+      const full = entryBytes === 0 ? size.entries : Math.min(size.entries, Math.max(1, Math.floor(bytes / entryBytes)))
       if (blocked > 0 && idle && now >= blockedAt + ASK_AGAIN) blocked = 0
-      const free = waiting - blocked
+      const free = unclaimed - blocked
+      const claim = { unclaimed, full, bytes, must: false }
       if (free <= 0) {
         since = undefined
         hurried = false
-        return waiting > 0 && idle && !drain ? blockedAt + ASK_AGAIN - now : Number.POSITIVE_INFINITY
+        const askAgain = unclaimed > 0 && idle && !drain
+        return { wait: askAgain ? blockedAt + ASK_AGAIN - now : Number.POSITIVE_INFINITY, claim }
       }
       since ??= now
       const fullness = budget.proven() ? budget.fullness() : 1
@@ -75,15 +89,15 @@ export function createGate({ clock, budget, maxWait, longestWait, eager }: GateO
       const left = Math.max(0, since + maxWait - now, apart)
       const hurry = eager && idle && (pace <= maxWait || apart <= 0)
       if (left === 0) owed = free
-      must = drain || probe || owed > 0 || (hurry && hurried)
-      if (must || free >= full) return 0
+      claim.must = drain || probe || owed > 0 || (hurry && hurried)
+      if (claim.must || free >= full) return { wait: 0, claim }
       hurried = hurry
-      return left
+      return { wait: left, claim }
     },
 
     soon: () => hurried,
 
-    claimed(entries) {
+    claimed(entries, { unclaimed, full, bytes, must }) {
       let size = 0
       for (const entry of entries) size += entry.body.length + 1
       if (entries.length > 0) {

@@ -5,7 +5,7 @@ import { Batch, bodyOf, idOf } from './batch.js'
 import { createBounds } from './bounds.js'
 import type { Ticket } from './budget.js'
 import type { Degraded, Sender, SenderOptions } from './delivery.js'
-import { createGate } from './gate.js'
+import { createGate, type Expected } from './gate.js'
 import { createHealth } from './health.js'
 import { createReception, type Next } from './reception.js'
 import { createResting } from './resting.js'
@@ -113,8 +113,10 @@ export function createSender(options: SenderOptions): Sender {
     const size = bounds.now()
     size.entries = health.shrink(size.entries)
     const { waiting, claimed } = outbox.stats()
-    const failing = health.failures() > 0
-    const hold = gate.hold(waiting - claimed, size, underWay.length === 0, stopping !== undefined, failing)
+    const drain = stopping !== undefined
+    const probe = health.failures() > 0
+    const standing = { unclaimed: waiting - claimed, size, idle: underWay.length === 0, drain, probe }
+    const { wait: hold, claim } = gate.hold(standing)
     if (hold > 0 && gate.soon()) schedule()
     const wait = Math.min(restFor, Math.max(closed, hold))
     if (wait > 0) return wait
@@ -122,13 +124,13 @@ export function createSender(options: SenderOptions): Sender {
       resume(rested)
       return 0
     }
-    const claim = outbox.claim(size)
-    if (!(claim instanceof Promise)) {
-      take(claim)
+    const taken = outbox.claim(size)
+    if (!(taken instanceof Promise)) {
+      take(taken, claim)
       return 0
     }
     claiming = true
-    claim.then(arrived).catch(onFault)
+    taken.then(entries => arrived(entries, claim)).catch(onFault)
     return Number.POSITIVE_INFINITY
   }
 
@@ -142,16 +144,16 @@ export function createSender(options: SenderOptions): Sender {
     send(batch, false)
   }
 
-  function arrived(claimed: Claimed[]): void {
+  function arrived(claimed: Claimed[], claim: Expected): void {
     claiming = false
     // What an answer has changed while the store was read: there may be no token left, or a pause.
     if (ended || shutFor() > 0 || underWay.length >= most()) release(claimed.map(idOf))
-    else take(claimed)
+    else take(claimed, claim)
     pump()
   }
 
-  function take(entries: Claimed[]): void {
-    if (gate.claimed(entries)) {
+  function take(entries: Claimed[], claim: Expected): void {
+    if (gate.claimed(entries, claim)) {
       resting.other()
       send(new Batch(entries), true)
     } else if (entries.length > 0) release(entries.map(idOf))
