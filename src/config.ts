@@ -45,7 +45,7 @@ export function loadConfig(source: ConfigSource): Config {
   const unknown = unknownNames(gathered.everything)
   const warnings = [...unknown]
   const all = [...gathered.faults, ...faults.filter(fault => !unreadable(gathered, fault.variable))]
-  const { NODE_ENV: nodeEnv } = gathered.everything
+  const nodeEnv = gathered.everything.NODE_ENV?.trim()
   checkTogether({
     values,
     sources: gathered.sources,

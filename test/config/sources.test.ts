@@ -6,7 +6,18 @@ import { NAMES, type Name, takesFile, variable } from '../../src/config/schema.j
 import { gather } from '../../src/config/sources.js'
 import { validate } from '../../src/config/validate.js'
 import { ConfigError, loadConfig, loadPart } from '../../src/config.js'
-import { BASE, configOf, faultsOf, KEY, NEXT_KEY, pemOf, readFrom, rsa, SHARED_SECRET } from './given.js'
+import {
+  BASE,
+  configOf,
+  DEVELOPMENT_KEY,
+  faultsOf,
+  KEY,
+  NEXT_KEY,
+  pemOf,
+  readFrom,
+  rsa,
+  SHARED_SECRET
+} from './given.js'
 
 t.test('.env is read, the real environment wins', async t => {
   const files = { '/srv/.env': 'PORT=1111\nLOG_LEVEL="debug"\n# HOST=0.0.0.0\nexport ADMIN_PORT=2222\n' }
@@ -19,6 +30,10 @@ t.test('.env is read, the real environment wins', async t => {
   t.equal(config.HOST, '127.0.0.1')
   t.equal(configOf({ PORT: '' }, files).PORT, 1111, 'but not with an empty value, which is none')
   t.equal(configOf({}, { '/srv/.env': 'NODE_ENV=production' }).nodeEnv, 'production')
+  const crlf = 'production\r'
+  t.equal(configOf({ NODE_ENV: crlf }).nodeEnv, 'production', 'blanks around it are none of it, as with any other')
+  t.equal(configOf({ NODE_ENV: '\r' }).nodeEnv, undefined)
+  t.match(faultsOf({ NODE_ENV: crlf, LOGTRAIL_API_KEY: DEVELOPMENT_KEY }), [/NODE_ENV is production/])
   t.match(faultsOf({}, { '/srv/.env': 'PORT=x' }), [/^PORT must be/])
   t.equal(configOf({}, { '/srv/.env': '\uFEFFPORT=1111\r\nLOG_LEVEL=debug\r\n' }).PORT, 1111, 'from Windows, too')
 })
