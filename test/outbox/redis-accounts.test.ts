@@ -134,13 +134,67 @@ else {
     t.match((await accounts())[name!], { delivered: 1, taken: 0, here: 3 })
     await until(async () => (await send(late.outbox)) === 3)
     t.equal(late.counted.delivered, 4)
-    // What the heir had counted too much it does not count again.
+    // What the heir has settled stays in its books as well, as come and as gone.
     t.same(heir.counted, { inherited: 4, delivered: 1, dead_letter: 0 })
     await heir.outbox.append(entries('u:bob', 5))
     await until(async () => (await send(late.outbox)) === 1)
-    await heir.outbox.append(entries('u:bob', 6))
-    await until(async () => (await send(late.outbox)) === 1)
     await until(() => heir.counted.delivered === 2)
+    // What it had inherited and gave back it does not count once more.
+    const killed = { here: 0, queued: 5, inherited: 0, delivered: 0, buried: 0, taken: 0, sent: 0, dug: 0 }
+    await client.hset(`${PREFIX}:accounts`, 'killed', JSON.stringify(killed))
+    await until(() => heir.counted.inherited === 6)
+  })
+
+  t.test('what others settled of one that was killed, before it counted as gone', async t => {
+    const sender = await counting(t)
+    const deaf = await counting(t, { lease: 60_000, beat: 60_000 })
+    await deaf.outbox.append(entries('u:ann', 1, 2, 3, 4))
+    const [bad, ...good] = await sender.outbox.claim({ entries: 3, bytes: 1e9 })
+    await sender.outbox.bury([{ id: bad!.id, reason }])
+    await sender.outbox.acknowledge(good.map(({ id }) => id))
+    t.same(deaf.counted, { inherited: 0, delivered: 0, dead_letter: 0 }, 'nobody told it')
+    const [, name] = await client.zrange(`${PREFIX}:replicas`, '0', '-1')
+    await client.zrem(`${PREFIX}:replicas`, name!)
+    await until(() => sender.counted.inherited === 4)
+    t.same(sender.counted, { inherited: 4, delivered: 2, dead_letter: 1 })
+
+    // It was only slow: then they are in the books of both, as come and as gone.
+    deaf.redis.disconnect(true)
+    await until(() => deaf.counted.delivered === 2)
+    t.equal(deaf.counted.dead_letter, 1)
+    t.match((await accounts())[name!], { delivered: 2, buried: 1, taken: 0, here: 1 })
+    await sender.outbox.append(entries('u:bob', 5, 6, 7))
+    await until(async () => {
+      await send(sender.outbox)
+      return (await accounts())[name!].here === 0
+    })
+    await until(() => sender.counted.delivered === 5)
+    t.same(sender.counted, { inherited: 4, delivered: 5, dead_letter: 1 })
+  })
+
+  t.test('what it was told of, a replica that is gone has counted itself', async t => {
+    const sender = await counting(t)
+    const told = await counting(t)
+    await told.outbox.append(entries('u:ann', 1, 2))
+    await send(sender.outbox, 1)
+    await until(() => told.counted.delivered === 1)
+    await told.outbox.stop()
+    await until(() => sender.counted.inherited === 1)
+    t.equal(await send(sender.outbox), 1)
+    await until(() => sender.counted.delivered === 1)
+    t.same(sender.counted, { inherited: 1, delivered: 1, dead_letter: 0 })
+  })
+
+  t.test('dead letters that are retried and sent between two looks at Redis', async t => {
+    const { outbox, redis, counted } = await counting(t, { lease: 60_000, beat: 60_000 })
+    await outbox.append(entries('u:ann', 1))
+    const [one] = await outbox.claim(ALL)
+    await outbox.bury([{ id: one!.id, reason }])
+    await outbox.deadLetters.retry('all')
+    t.equal(await send(outbox), 1)
+    redis.disconnect(true)
+    await until(() => counted.delivered === 1)
+    t.same(counted, { inherited: 1, delivered: 1, dead_letter: 1 })
   })
 
   t.test('an append whose answer was lost is in the books twice: refused, and inherited', async t => {

@@ -4,13 +4,15 @@
  * the same step in which they add or remove the entry. What a replica counts is what its account says: so entries that are
  * sent twice, settled twice, or settled in a call whose answer was lost count once.
  *
- * Of a replica that is gone another is the heir: what still waits of its account is inherited there, and is settled there.
+ * Of a replica that is gone another is the heir: what still waits of its account is inherited there, and is settled there; so is
+ * what others had settled of it that it never heard of, so that a crash hides no dead letter.
  * So at any time, over the replicas that live, inherited and received is what was delivered, buried, or waits. Retried dead letters
  * came by no replica: they are always inherited.
  *
- * An account: `here`, entries that bear its name; `queued`, `inherited`, `delivered`, `buried`; of one that is gone the `heir`,
- * what the heir has `taken`, and what it has settled of that (`sent`, `dug`), so that a replica that was only taken for dead
- * gets its entries back.
+ * An account: `here`, entries that bear its name; `queued`, `inherited`, `delivered`, `buried`; what of the last two its replica
+ * was told (`toldDelivered`, `toldBuried`; absent where an earlier version kept it); of one that is gone the `heir`, what the
+ * heir has `taken`, and what it has settled of that (`sent`, `dug`), so that a replica that was only taken for dead gets its
+ * entries back.
  */
 export const ACCOUNTS = `
 local books, waiting, dead, lease, replicas, accounts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
@@ -18,7 +20,10 @@ local books, waiting, dead, lease, replicas, accounts = KEYS[1], KEYS[2], KEYS[3
 local function account(name)
   local text = redis.call('HGET', accounts, name)
   return text and cjson.decode(text)
-    or { here = 0, queued = 0, inherited = 0, delivered = 0, buried = 0, taken = 0, sent = 0, dug = 0 }
+    or {
+      here = 0, queued = 0, inherited = 0, delivered = 0, buried = 0, toldDelivered = 0, toldBuried = 0,
+      taken = 0, sent = 0, dug = 0
+    }
 end
 
 local function keep(name, a)
@@ -54,6 +59,16 @@ local function settle(column, gone)
   end
 end
 
+-- For the answer to the replica itself.
+local function tell(name)
+  local a = account(name)
+  if a.toldDelivered ~= a.delivered or a.toldBuried ~= a.buried then
+    a.toldDelivered, a.toldBuried = a.delivered, a.buried
+    keep(name, a)
+  end
+  return { a.queued, a.inherited, a.delivered, a.buried }
+end
+
 local function lives(name)
   return redis.call('ZSCORE', replicas, name)
 end
@@ -65,13 +80,23 @@ local function takeOver(a)
   a.sent, a.dug = 0, 0
 end
 
--- Whoever was taken for dead answers for its entries itself again.
+-- To the first heir of an account, whose replica is gone: what was settled of it that its replica was never told.
+local function bequeath(a, heir)
+  local sent, dug = a.delivered - (a.toldDelivered or a.delivered), a.buried - (a.toldBuried or a.buried)
+  if sent + dug == 0 then return end
+  a.delivered, a.buried = a.delivered - sent, a.buried - dug
+  a.taken, a.sent, a.dug = sent + dug, sent, dug
+  local h = account(heir)
+  h.inherited, h.delivered, h.buried = h.inherited + sent + dug, h.delivered + sent, h.buried + dug
+  keep(heir, h)
+end
+
+-- Whoever was taken for dead answers for its entries itself again. What its heir has settled of them stays in the books of
+-- both, as come and as gone: a counter that was read cannot be taken back.
 local function comeBack(name)
   local a = account(name)
   if not a.heir then return end
-  local h = account(a.heir)
-  h.inherited, h.delivered, h.buried = h.inherited - a.taken, h.delivered - a.sent, h.buried - a.dug
-  keep(a.heir, h)
+  add(a.heir, 'inherited', a.sent + a.dug - a.taken)
   takeOver(a)
   a.taken, a.heir = 0, nil
   keep(name, a)
@@ -84,7 +109,7 @@ local function inherit(name, now)
       local a = account(gone)
       if not (a.heir and lives(a.heir)) then
         -- An heir that is gone too leaves what it has taken, among all that is its own.
-        takeOver(a)
+        if a.heir then takeOver(a) else bequeath(a, name) end
         a.heir, a.since = name, now
       end
       local open = a.queued + a.inherited - a.delivered - a.buried - a.taken

@@ -26,10 +26,9 @@ ${ACCOUNTS}
 local function state(more, replica)
   local b = redis.call('HMGET', books, 'waiting', 'bytes', 'dead')
   local first = redis.call('XRANGE', waiting, '-', '+', 'COUNT', 1)[1]
-  local own = replica and account(replica)
   return {
     tonumber(b[1] or 0), tonumber(b[2] or 0), tonumber(b[3] or 0), first and first[2][4] or '', more,
-    own and { own.queued, own.inherited, own.delivered, own.buried } or {}
+    replica and tell(replica) or {}
   }
 end
 
