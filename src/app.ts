@@ -134,7 +134,10 @@ export async function startServer(config: Config, options: StartOptions = {}): P
   }
 
   const tag = createSessionTagger(
-    config.SESSION_JWT_SECRET ?? config.SESSION_SECRET.at(-1) ?? config.LOGTRAIL_API_KEY[0]!
+    config.SESSION_TAG_SECRET ??
+      config.SESSION_JWT_SECRET ??
+      config.SESSION_SECRET.at(-1) ??
+      config.LOGTRAIL_API_KEY[0]!
   )
   const warn = createWarnings(log)
   const clientRoute = createClientRoute()

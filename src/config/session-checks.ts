@@ -14,6 +14,22 @@ export function checkSession(findings: Findings): void {
   if (mode === 'forward-auth' && !isSet('SESSION_AUTH_URL')) {
     fault('SESSION_AUTH_URL', `is required with SESSION_MODE=${mode}: the address of the app that knows its sessions`)
   }
+  checkTag(findings)
+}
+
+/** Of the app's own secrets all replicas have the same; the API key they have as it was when each of them started. */
+function checkTag({ values, isSet, warn }: Findings): void {
+  const { SESSION_MODE: mode, SESSION_TAG_SECRET: secret } = values
+  if (secret && isPlaceholder(secret)) {
+    warn(
+      'SESSION_TAG_SECRET looks like a placeholder or an example: whoever guesses it can tell users by their tags; make one with `openssl rand -base64 48`, the same for all replicas'
+    )
+  }
+  const keyed = (['SESSION_TAG_SECRET', 'SESSION_JWT_SECRET', 'SESSION_SECRET'] as const).some(isSet)
+  if (keyed || !isSet('REDIS_URL') || (mode !== 'jwt' && mode !== 'forward-auth')) return
+  warn(
+    'SESSION_TAG_SECRET is not set: during a rotation, replicas that started with another API key disagree about who is who: what a browser sends by the tag of the one is refused by the other (401 SESSION_INVALID), and a user is counted twice; make one with `openssl rand -base64 48`, the same for all replicas'
+  )
 }
 
 const KEY_SOURCES = ['SESSION_JWT_SECRET', 'SESSION_JWT_PUBLIC_KEY', 'SESSION_JWKS_URL'] as const

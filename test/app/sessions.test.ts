@@ -1,8 +1,11 @@
 import { createHmac } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { entry, sign, startProxy } from '../helper/proxy.js'
+import { createSessionTagger } from '../../src/session/tag.js'
+import { makeKey } from '../helper/logtrail/logtrail.js'
+import { entry, SECRET, sign, startProxy } from '../helper/proxy.js'
 import { isError } from './is-error.js'
 
 t.test('a session source that is down lets nobody in, and says when to come again', async t => {
@@ -81,6 +84,34 @@ t.test('X-Session-Tag tells users apart, and not who they are', async t => {
   t.not(elsewhere.headers.get('x-session-tag'), ada, 'keyed')
   t.equal((await proxy.post('{')).headers.get('x-session-tag'), ada, 'on errors too')
 })
+
+t.test(
+  'X-Session-Tag is keyed by SESSION_TAG_SECRET, else by a secret of the sessions, else by the API key',
+  async t => {
+    const app = createServer((_request, response) => void response.setHeader('x-auth-request-user', 'ada').end())
+    await once(app.listen(0, '127.0.0.1'), 'listening')
+    t.teardown(() => void app.close())
+    const tags = 'a secret for tags alone, longer than 32 bytes'
+    const key = makeKey()
+    const forwardAuth = {
+      SESSION_MODE: 'forward-auth',
+      SESSION_AUTH_URL: `http://127.0.0.1:${(app.address() as AddressInfo).port}/`,
+      SESSION_JWT_SECRET: '',
+      LOGTRAIL_API_KEY: `${key},${makeKey()}`
+    }
+    for (const [env, by] of [
+      [{ SESSION_TAG_SECRET: tags }, tags],
+      [{}, SECRET],
+      [{ ...forwardAuth, SESSION_TAG_SECRET: tags }, tags],
+      [{ ...forwardAuth, SESSION_SECRET: 'newest,oldest' }, 'oldest'],
+      [forwardAuth, key]
+    ] as const) {
+      const proxy = await startProxy(t, { env })
+      const { headers } = await proxy.post('{', { user: 'ada' })
+      t.equal(headers.get('x-session-tag'), createSessionTagger(by)('ada'))
+    }
+  }
+)
 
 t.test('X-Session-Tag in a request: taken only for that user', async t => {
   for (const DELIVERY of ['direct', 'pooled']) {

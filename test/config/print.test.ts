@@ -10,6 +10,7 @@ const SECRETS = {
   LOGTRAIL_API_KEY: `${KEY},${NEXT_KEY}`,
   SESSION_JWT_SECRET: SHARED_SECRET,
   SESSION_SECRET: `newest-${PASSWORD},older-${PASSWORD}`,
+  SESSION_TAG_SECRET: `for-tags-${PASSWORD}`.padEnd(32, '-'),
   REDIS_URL: `rediss://bff:${PASSWORD}@cache.example.com:6380/2?password=${PASSWORD}`,
   SESSION_REDIS_URL: `redis://:${PASSWORD}@sessions`
 }
@@ -28,6 +29,7 @@ t.test('a line for each variable, secrets masked', async t => {
   )
   t.equal(line('SESSION_JWT_SECRET'), 'SESSION_JWT_SECRET=****  # env')
   t.equal(line('SESSION_SECRET'), 'SESSION_SECRET=****  # env')
+  t.equal(line('SESSION_TAG_SECRET'), 'SESSION_TAG_SECRET=****  # env')
   t.equal(line('REDIS_URL'), 'REDIS_URL=rediss://****@cache.example.com:6380/2  # env')
   t.equal(line('SESSION_REDIS_URL'), 'SESSION_REDIS_URL=redis://****@sessions  # env')
   t.equal(line('PORT'), 'PORT=1  # .env')
@@ -102,7 +104,7 @@ t.test('no secret in anything that is shown', async t => {
   const hidden = [KEY, NEXT_KEY, KEY.slice(14), SHARED_SECRET, PASSWORD, SHARED_SECRET.slice(4, 16), KEY.slice(-8)]
   const shown = [printConfig(config), JSON.stringify(configJson(config)), ...config.warnings]
   for (const secret of hidden) t.notOk(shown.some(text => text.includes(secret)))
-  t.strictSame(secretsOf(config).length, 7)
+  t.strictSame(secretsOf(config).length, 8)
   t.ok(secretsOf(config).includes(SHARED_SECRET))
 
   // Secrets in faulty spellings, and each in every other variable: by a slip of the hand it could get there.

@@ -61,6 +61,7 @@ t.test('every secret can be a file', async t => {
     'SESSION_JWT_PUBLIC_KEY',
     'SESSION_SECRET',
     'SESSION_REDIS_URL',
+    'SESSION_TAG_SECRET',
     'REDIS_URL'
   ])
   const files = { '/run/secret': `\uFEFF${SHARED_SECRET}\r\n`, '/srv/keys/current': `${KEY}\n${NEXT_KEY}\n` }

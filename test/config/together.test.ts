@@ -192,6 +192,25 @@ t.test('forward-auth and redis', async t => {
   }
 })
 
+t.test('tags that hang on the API key are warned about where replicas share limits', async t => {
+  const shared = { ...WITHOUT, REDIS_URL: 'redis://one' }
+  const forwardAuth = { ...shared, SESSION_MODE: 'forward-auth', SESSION_AUTH_URL: 'https://app.example/me' }
+  const publicKey = { ...shared, SESSION_MODE: 'jwt', SESSION_JWT_PUBLIC_KEY: pemOf(ec.publicKey) }
+  for (const env of [forwardAuth, publicKey]) {
+    t.match(configOf(env).warnings, [/^SESSION_TAG_SECRET is not set: .* another API key .*401 .* counted twice/])
+    t.strictSame(configOf({ ...env, SESSION_TAG_SECRET: SHARED_SECRET }).warnings, [])
+    t.strictSame(configOf({ ...env, REDIS_URL: undefined }).warnings, [])
+  }
+  t.strictSame(configOf({ ...shared, SESSION_MODE: 'jwt', SESSION_JWT_SECRET: SHARED_SECRET }).warnings, [])
+  t.strictSame(configOf({ ...shared, SESSION_MODE: 'redis', SESSION_SECRET: SHARED_SECRET }).warnings, [])
+  t.match(configOf({ ...shared, SESSION_MODE: 'none', SESSION_TAG_SECRET: SHARED_SECRET }).warnings, [
+    /whoever reaches/,
+    /^SESSION_TAG_SECRET is set but has no effect with SESSION_MODE=none/
+  ])
+  const { warnings } = configOf({ SESSION_TAG_SECRET: 'your-secret-your-secret-your-secret' })
+  t.match(warnings, [/^SESSION_TAG_SECRET looks like a placeholder .* `openssl rand -base64 48`/])
+})
+
 t.test('none', async t => {
   const none = { ...WITHOUT, SESSION_MODE: 'none' }
   refused(t, { ...none, LOGTRAIL_API_KEY: PRODUCTION_KEY }, /^SESSION_MODE must not be `none` with a production key/)

@@ -307,6 +307,13 @@ const CASES: Record<Name, Cases> = {
   },
   SESSION_REDIS_PREFIX: { right: [['app:', 'app:']], wrong: rejected(/must be printable/, 'ä') },
   SESSION_REDIS_URL: redisAddress,
+  SESSION_TAG_SECRET: {
+    right: [
+      [SHARED_SECRET, SHARED_SECRET],
+      ['b'.repeat(32), 'b'.repeat(32)]
+    ],
+    wrong: rejected(/must be printable, 32 bytes at least/, SHARED_SECRET.slice(0, 31), `${SHARED_SECRET}ä`)
+  },
   ANONYMOUS: choices('deny', 'allow'),
   HOST: listen,
   PORT: port(8790),

@@ -194,6 +194,7 @@ t.test('the printed configuration', async t => {
     LOGTRAIL_PLAN: 'free',
     SESSION_JWT_SECRET: SECRET,
     SESSION_SECRET: `${SECRET}-one,${SECRET}-two`,
+    SESSION_TAG_SECRET: `${SECRET}-for-tags`,
     REDIS_URL: `redis://user:${password}@127.0.0.1:6379/0?password=${password}`,
     SESSION_REDIS_URL: `rediss://:${password}@127.0.0.1:6380`
   }

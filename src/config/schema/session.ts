@@ -9,6 +9,7 @@ const REDIS = { when: ['SESSION_MODE', 'redis'] as const }
 /** Field names and cookie names are tokens: RFC 9110 section 5.6.2, RFC 6265 section 4.1.1. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/
 const ONE_LINE = /^[\x20-\x7e]{1,1024}$/
+const LONG_LINE = /^[\x20-\x7e]{32,1024}$/
 
 /** Who the browser's user is, asked of the session that the app already has. */
 export const session = {
@@ -108,6 +109,15 @@ export const session = {
     url(['redis', 'rediss']),
     "redis: the app's session store, where it is another Redis (a cache may evict, a queue must not).",
     { ...REDIS, secret: true, otherwise: '`REDIS_URL`' }
+  ),
+  SESSION_TAG_SECRET: maybe(
+    text(LONG_LINE, 'printable, 32 bytes at least'),
+    'What keys `X-Session-Tag` and the names of users in Redis, 32 bytes at least, the same for all replicas. By the API key, as it is read at start, both change with a start after a rotation.',
+    {
+      when: ['SESSION_MODE', 'jwt', 'forward-auth', 'redis'],
+      secret: true,
+      otherwise: '`SESSION_JWT_SECRET`, else the last `SESSION_SECRET`, else the API key'
+    }
   ),
   ANONYMOUS: always(
     choice('deny', 'allow'),
