@@ -4,6 +4,7 @@ import { checkTogether } from './config/checks.js'
 import { ConfigError, type Fault } from './config/fault.js'
 import { unknownNames } from './config/names.js'
 import { NAMES, type Name, type Values } from './config/schema.js'
+import { wellFormedKeys } from './config/secrets.js'
 import { type Gathered, gather, type Source, type Surroundings } from './config/sources.js'
 import { validate } from './config/validate.js'
 import { parseKey } from './logtrail/key.js'
@@ -48,6 +49,7 @@ export function loadConfig(source: ConfigSource): Config {
   const nodeEnv = gathered.everything.NODE_ENV?.trim()
   checkTogether({
     values,
+    keys: wellFormedKeys(gathered.texts.LOGTRAIL_API_KEY),
     sources: gathered.sources,
     isSet: name => gathered.sources[name] !== undefined || unreadable(gathered, name),
     nodeEnv,
@@ -130,7 +132,9 @@ function unreadable({ faults }: Gathered, name: string): boolean {
   return faults.some(({ variable }) => variable === name || variable === `${name}_FILE`)
 }
 
+/** In the order of the table, each once: two parts of one text may have the same fault. */
 function inOrder(faults: Fault[]): Fault[] {
   const place = ({ variable }: Fault) => NAMES.indexOf(variable.replace(/_FILE$/, '') as Name)
-  return faults.toSorted((a, b) => place(a) - place(b))
+  const unique = new Map(faults.map(fault => [`${fault.variable} ${fault.message}`, fault]))
+  return [...unique.values()].toSorted((a, b) => place(a) - place(b))
 }

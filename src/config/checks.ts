@@ -8,6 +8,8 @@ import type { Source } from './sources.js'
 /** What one variable alone does not show. `values` lacks what is unset or has a fault of its own. */
 export interface Findings {
   values: Partial<Values>
+  /** The keys of Logtrail that are well formed, also where another one beside them is not. */
+  keys: readonly string[]
   sources: Partial<Record<Name, Source>>
   /** Whether the variable is set, even to something that could not be read. */
   isSet(name: Name): boolean
@@ -26,9 +28,8 @@ export function checkTogether(findings: Findings): void {
   checkUnused(findings)
 }
 
-function checkKeys({ values, nodeEnv, fault, warn }: Findings): void {
-  const keys = values.LOGTRAIL_API_KEY
-  if (!keys) return
+function checkKeys({ values, keys, nodeEnv, fault, warn }: Findings): void {
+  if (keys.length === 0) return
   const found = checkKeyPolicy(keys.map(parseKey), {
     environment: values.LOGTRAIL_ENVIRONMENT,
     allowReadWrite: values.LOGTRAIL_ALLOW_READ_WRITE_KEY ?? false,

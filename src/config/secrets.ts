@@ -4,17 +4,13 @@ import type { Report } from './forms.js'
 
 /** Keys of Logtrail: the reasons are key.ts's, which name no part of a key. */
 export function readKeys(input: string, report: Report): string[] | undefined {
-  const keys = splitKeys(input)
-  let well = true
-  for (const key of keys) {
-    try {
-      parseKey(key)
-    } catch (error) {
-      well = false
-      report((error as Error).message)
-    }
-  }
-  return well ? keys : undefined
+  const keys = wellFormedKeys(input, report)
+  return keys.length === splitKeys(input).length ? keys : undefined
+}
+
+/** Those keys of a text that are well formed, whatever the others are. */
+export function wellFormedKeys(input = '', report: Report = () => {}): string[] {
+  return splitKeys(input).filter(key => told(report, () => parseKey(key)) !== undefined)
 }
 
 export function readSharedSecret(input: string, report: Report): string | undefined {

@@ -4,11 +4,13 @@ import type { Findings } from './checks.js'
 import type { Name } from './schema.js'
 import { isPlaceholder } from './secrets.js'
 
-/** What the chosen mode needs. */
+/** What the chosen mode needs. Where none is told, what is there for tokens is judged too: no fault is to hide another. */
 export function checkSession(findings: Findings): void {
   const { values, isSet, fault } = findings
   const mode = values.SESSION_MODE
-  if (mode === 'jwt') checkJwt(findings)
+  const given = KEY_SOURCES.filter(isSet)
+  checkSources(findings, given)
+  if (mode === undefined || mode === 'jwt') checkJwt(findings, given.length > 1)
   if (mode === 'redis') checkRedis(findings)
   if (mode === 'none') checkNone(findings)
   if (mode === 'forward-auth' && !isSet('SESSION_AUTH_URL')) {
@@ -34,11 +36,10 @@ function checkTag({ values, isSet, warn }: Findings): void {
 
 const KEY_SOURCES = ['SESSION_JWT_SECRET', 'SESSION_JWT_PUBLIC_KEY', 'SESSION_JWKS_URL'] as const
 
-function checkJwt(findings: Findings): void {
-  const { values, isSet, fault, warn } = findings
-  const given = KEY_SOURCES.filter(isSet)
-  const [source, ...more] = given
+/** More than one is a fault in any mode: it would be one as soon as the mode is `jwt`. */
+function checkSources({ values, fault }: Findings, [source, ...more]: Name[]): void {
   if (source === undefined) {
+    if (values.SESSION_MODE !== 'jwt') return
     fault('SESSION_MODE', `must come with one of ${KEY_SOURCES.join(', ')} where it is \`jwt\``)
   } else if (more.length > 0) {
     // With two, a token could choose the weaker: RFC 8725, section 3.1.
@@ -47,11 +48,15 @@ function checkJwt(findings: Findings): void {
       `must be the only source of keys, but ${more.join(' and ')} ${more.length > 1 ? 'are' : 'is'} set too`
     )
   }
+}
+
+function checkJwt(findings: Findings, ambiguous: boolean): void {
+  const { values, isSet, warn } = findings
   if (isSet('SESSION_JWKS_URL')) {
     requireWithJwks(findings, 'SESSION_JWT_ISSUER', 'what tokens have in `iss`')
     requireWithJwks(findings, 'SESSION_JWT_AUDIENCE', 'what tokens for this app have in `aud`')
   }
-  if (more.length === 0) checkAlgorithms(findings)
+  if (!ambiguous) checkAlgorithms(findings)
   // The app may have had it for years, and this proxy has to take what the app signs with: said, not refused.
   if (values.SESSION_JWT_SECRET && isPlaceholder(values.SESSION_JWT_SECRET)) {
     warn(
@@ -98,9 +103,9 @@ function checkRedis({ values, isSet, fault, warn }: Findings): void {
 }
 
 /** Without sessions everybody is anonymous: ANONYMOUS says whether that is meant. */
-function checkNone({ values, fault, warn }: Findings): void {
+function checkNone({ values, keys, fault, warn }: Findings): void {
   if (values.ANONYMOUS !== 'deny') return
-  if (values.LOGTRAIL_API_KEY?.some(key => parseKey(key).environment === 'production')) {
+  if (keys.some(key => parseKey(key).environment === 'production')) {
     fault(
       'SESSION_MODE',
       'must not be `none` with a production key: say `jwt`, `forward-auth` or `redis`, or ANONYMOUS=allow if anybody may log'

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { ConfigError, loadConfig } from '../../src/config.js'
+import { ConfigError, loadConfig, loadPart } from '../../src/config.js'
 import {
   configOf,
   DEVELOPMENT_KEY,
@@ -62,6 +62,56 @@ t.test('all faults at once, in the order of the table, each with its variable', 
     for (const { variable, message } of error.faults) t.ok(error.message.includes(`\n  ${variable} ${message}`))
   }
   t.throws(() => configOf({ PORT: 'x' }), { message: /^The configuration is wrong, one fault:\n {2}PORT must be/ })
+})
+
+t.test('no fault hides another', async t => {
+  const two = { SESSION_JWT_PUBLIC_KEY: pemOf(rsa.publicKey) }
+  const only = /^SESSION_JWT_SECRET must be the only source of keys, but SESSION_JWT_PUBLIC_KEY is set too/
+  for (const [mode, said] of [
+    [undefined, /^SESSION_MODE is required/],
+    ['JWT', /^SESSION_MODE must be one of/]
+  ] as const) {
+    refused(t, { SESSION_MODE: mode, ...two }, said, only)
+    refused(t, { ...JWKS, SESSION_MODE: mode }, said, /^SESSION_JWT_ISSUER is required/, /^SESSION_JWT_AUDIENCE is/)
+    refused(t, { SESSION_MODE: mode, SESSION_JWT_ALGORITHMS: 'RS256' }, said, /^SESSION_JWT_ALGORITHMS must be HS256/)
+    refused(t, { ...WITHOUT, SESSION_MODE: mode }, said)
+  }
+
+  const readOnly = KEY.replace('_wo_', '_ro_')
+  const malformed = /^LOGTRAIL_API_KEY is no Logtrail key/
+  refused(t, { LOGTRAIL_API_KEY: `lt_nonsense,${readOnly}` }, malformed, /^LOGTRAIL_API_KEY must be .* read-only key/)
+  refused(t, { LOGTRAIL_API_KEY: `lt_nonsense,${KEY}` }, malformed)
+  refused(
+    t,
+    { ...WITHOUT, SESSION_MODE: 'none', LOGTRAIL_API_KEY: `${PRODUCTION_KEY},lt_nonsense` },
+    malformed,
+    /^SESSION_MODE must not be `none` with a production key/
+  )
+})
+
+t.test('no fault is told twice', async t => {
+  refused(t, { LOGTRAIL_API_KEY: '<your key>' }, /^LOGTRAIL_API_KEY is a placeholder/)
+  const part = () =>
+    loadPart({ env: { LOGTRAIL_API_KEY: '<your key>' }, cwd: '/srv', readFile: readFrom({}) }, ['LOGTRAIL_API_KEY'])
+  t.throws(part, { message: /^The configuration is wrong, one fault:/ })
+})
+
+t.test('two sources of keys are a fault in every mode, whether it uses them or not', async t => {
+  const two = { SESSION_JWT_PUBLIC_KEY: pemOf(rsa.publicKey) }
+  const only = /^SESSION_JWT_SECRET must be the only source of keys, but SESSION_JWT_PUBLIC_KEY is set too/
+  refused(t, { ...two, SESSION_MODE: 'forward-auth', SESSION_AUTH_URL: 'https://app.example.com/me' }, only)
+  refused(t, { ...two, SESSION_MODE: 'redis', SESSION_SECRET: SHARED_SECRET, REDIS_URL: 'redis://one' }, only)
+  refused(t, { ...two, SESSION_MODE: 'none' }, only)
+  const unused = { ...JWKS, SESSION_MODE: 'none', SESSION_JWT_ALGORITHMS: 'HS256' }
+  t.match(
+    configOf(unused).warnings,
+    [
+      /whoever reaches/,
+      /^SESSION_JWKS_URL is set but has no effect/,
+      /^SESSION_JWT_ALGORITHMS is set but has no effect/
+    ],
+    'what one source needs is asked for where it is used'
+  )
 })
 
 t.test('what is mandatory', async t => {
