@@ -6,7 +6,7 @@ export interface Refusal {
   code: string
   message: string
   errors: readonly { log_index: number | null; field: string; message: string }[]
-  /** Body of the answer; with an entry that was one of several {@link NAMED_ANSWER} characters of it are kept. */
+  /** Body of the answer. */
   answer: string
 }
 
@@ -26,12 +26,6 @@ export interface Settled {
   refused: readonly Refused[]
 }
 
-/**
- * The answer to a bulk is as long as its faults are many, and each of them would become a dead letter with all of it: they would
- * fill the queue with copies. An entry's own fault stands in `field` and `message`.
- */
-const NAMED_ANSWER = 512
-
 interface Piece {
   entries: readonly Claimed[]
   /** Refused for certain, as its other half was taken: not worth sending as it is. */
@@ -40,24 +34,23 @@ interface Piece {
   left: boolean
   /** Whether names in Logtrail's answer are followed. */
   names: boolean
-  /** Entries that Logtrail named, and the outcome of `entries` that confirms it. */
-  suspects: readonly Refused[]
-  confirmedBy: 'taken' | 'refused'
+  /** Parted by such names: the one entry was named, or none of these was. */
+  parted?: 'named' | 'unnamed'
 }
 
 function piece(entries: readonly Claimed[], names: boolean, more: Partial<Piece> = {}): Piece {
-  return { entries, names, bad: false, left: false, suspects: [], confirmedBy: 'taken', ...more }
+  return { entries, names, bad: false, left: false, ...more }
 }
 
 /**
  * A claimed batch on its way, and what becomes of it when Logtrail refuses it: a stack of pieces, of which one is sent at a
  * time, the older entries first, so that users' order holds.
  *
- * An entry counts as refused when it was refused standing alone; or when Logtrail named it and was right about the
- * rest: the batch without all the named ones was taken (or, where all are named, the first of them alone was refused).
- * That costs two requests for any number of bad entries. A name alone is not believed: an index counted from 1, or one
- * of another list, would bury a good entry. Where names are missing or proved wrong, halves are tried (two requests for each
- * halving, one where the left half was taken: then the right one is bad without being asked).
+ * An entry counts as refused when it was refused standing alone, and not before. A name in an answer only says where to
+ * look first: an index counted from 1, one of another list, or all that were in the request would bury good entries. So the
+ * entries that were not named go, then each that was named goes alone. For n bad entries that is two requests, or three,
+ * and one for each of them. Where names are missing or proved wrong, halves are tried: two requests for each halving, one
+ * where the left half was taken: then the right one is bad without being asked.
  */
 export class Batch {
   /** How often in a row `current` met a fault of the upstream. */
@@ -74,7 +67,7 @@ export class Batch {
   others = -1
   #stack: Piece[]
   #whole = true
-  readonly #claimed: readonly Claimed[]
+  #claimed: readonly Claimed[]
 
   constructor(claimed: readonly Claimed[]) {
     this.#claimed = claimed
@@ -98,57 +91,48 @@ export class Batch {
 
   /** All that is not settled. */
   entries(): Claimed[] {
-    return this.#stack.flatMap(({ entries, suspects }) => [...entries, ...suspects.map(each => each.entry)])
+    return this.#stack.flatMap(each => each.entries)
   }
 
   ids(): EntryId[] {
     return this.entries().map(idOf)
   }
 
-  /** Logtrail took `current`. */
-  taken(): Settled {
-    const { entries, left, suspects, confirmedBy } = this.#pop()
+  /** Logtrail took `current`. Returns it. */
+  taken(): readonly Claimed[] {
+    const { entries, left, parted } = this.#pop()
+    if (parted === 'named') this.#mix()
     const below = this.#stack.at(-1)
     if (left && below !== undefined) below.bad = true
-    return { taken: entries, refused: this.#judge(suspects, confirmedBy === 'taken') }
+    return entries
   }
 
   /** Logtrail refused `current`. Returns which entries are settled by that. */
   refused(refusal: Refusal): readonly Refused[] {
-    const { entries, names, suspects, confirmedBy } = this.#top
+    const { entries, names, parted } = this.#top
     if (entries.length === 1) {
       this.#pop()
-      const alone = refused(entries[0] as Claimed, refusal, refusal.errors[0])
-      return [alone, ...this.#judge(suspects, confirmedBy === 'refused')]
+      return [refused(entries[0] as Claimed, refusal)]
     }
     const named = names ? accused(entries, refusal) : []
-    if (named.length === 0) {
+    if (named.length > 0) this.#part(new Set(named))
+    else {
+      if (parted !== undefined) this.#mix()
       this.halve(refusal.status !== 413)
-      return []
     }
-    this.#pop()
-    if (named.length === entries.length) {
-      const [first, ...others] = named as [Refused, ...Refused[]]
-      this.#stack.push(piece([first.entry], false, { suspects: others, confirmedBy: 'refused' }))
-      return []
-    }
-    const accusedOnes = new Set(named.map(each => each.entry))
-    const rest = entries.filter(entry => !accusedOnes.has(entry))
-    this.#stack.push(piece(rest, false, { suspects: named, confirmedBy: 'taken' }))
     return []
   }
 
   /**
-   * Goes on with half of `current`, and of those that were named: they are halved with the others, in the order in which all
-   * were claimed. Tried after them, a good one would come after younger ones of its user.
+   * Goes on with half of `current`.
    * @param content whether the fault is in some entry, not in the size of all together
    */
   halve(content = true): void {
-    const { entries: rest, names, suspects } = this.#pop()
-    const entries = suspects.length === 0 ? rest : this.#inOrder([...rest, ...suspects.map(each => each.entry)])
+    const { entries, names, parted } = this.#pop()
     const middle = entries.length >> 1
-    this.#stack.push(piece(entries.slice(middle), names))
-    this.#stack.push(piece(entries.slice(0, middle), names, { left: content }))
+    const more = parted === undefined ? {} : { parted }
+    this.#stack.push(piece(entries.slice(middle), names, more))
+    this.#stack.push(piece(entries.slice(0, middle), names, { ...more, left: content }))
   }
 
   /** Two batches, each with half of the users, who are independent; or where that cannot be, this one with `current` halved. */
@@ -168,23 +152,64 @@ export class Batch {
 
   /** `current`, a single entry, leaves as a batch of its own, with all that is its user's behind it. */
   detach(): Batch {
-    const { entries, suspects } = this.#pop()
-    this.#judge(suspects, false)
+    const { entries } = this.#pop()
     const { user } = entries[0] as Claimed
-    const behind: Claimed[] = []
+    const own: Claimed[] = []
     for (const piece of this.#stack) {
-      behind.unshift(...piece.entries.filter(entry => entry.user === user))
+      own.push(...piece.entries.filter(entry => entry.user === user))
       piece.entries = piece.entries.filter(entry => entry.user !== user)
     }
     this.#stack = this.#stack.filter(piece => piece.entries.length > 0)
     const alone = new Batch(entries)
-    if (behind.length > 0) {
+    if (own.length > 0) {
+      const behind = this.#inOrder(own)
+      alone.#claimed = [...entries, ...behind]
       alone.#stack.unshift(piece(behind, false))
       alone.#whole = false
     }
     return alone
   }
 
+  /**
+   * Parts `current` by the names in an answer. Whoever may be wrongly named is to keep his order: what is younger than a user's
+   * first named entry waits for that to be tried. Where it is refused, the names are believed to be right as to his
+   * others, which are tried last.
+   */
+  #part(named: ReadonlySet<Claimed>): void {
+    const free: Claimed[] = []
+    const first: Claimed[] = []
+    const behind: Claimed[] = []
+    const further: Claimed[] = []
+    const waiting = new Set<string>()
+    for (const entry of this.#pop().entries) {
+      const waits = waiting.has(entry.user)
+      const isNamed = named.has(entry)
+      const where = isNamed ? (waits ? further : first) : waits ? behind : free
+      where.push(entry)
+      if (isNamed) waiting.add(entry.user)
+    }
+    this.#eachAlone(further)
+    this.#unnamed(behind)
+    this.#eachAlone(first)
+    this.#unnamed(free)
+  }
+
+  #eachAlone(entries: readonly Claimed[]): void {
+    for (const entry of entries.toReversed()) this.#stack.push(piece([entry], false, { parted: 'named' }))
+  }
+
+  #unnamed(entries: readonly Claimed[]): void {
+    if (entries.length > 0) this.#stack.push(piece(entries, false, { parted: 'unnamed' }))
+  }
+
+  /** The names proved wrong: what is left of that which they parted goes on as if there had been none. */
+  #mix(): void {
+    const rest: Claimed[] = []
+    while (this.#stack.at(-1)?.parted !== undefined) rest.push(...this.#pop().entries)
+    if (rest.length > 0) this.#stack.push(piece(this.#inOrder(rest), false))
+  }
+
+  /** As they were claimed. */
   #inOrder(entries: readonly Claimed[]): readonly Claimed[] {
     const some = new Set(entries)
     return this.#claimed.filter(entry => some.has(entry))
@@ -199,20 +224,6 @@ export class Batch {
     this.faults = 0
     return this.#stack.pop() as Piece
   }
-
-  /** Names that were not confirmed say nothing: those entries are tried like others. */
-  #judge(suspects: readonly Refused[], confirmed: boolean): readonly Refused[] {
-    if (confirmed) return suspects
-    if (suspects.length > 0) {
-      this.#stack.push(
-        piece(
-          suspects.map(each => each.entry),
-          false
-        )
-      )
-    }
-    return []
-  }
 }
 
 export function idOf(entry: Claimed): EntryId {
@@ -226,17 +237,13 @@ export function bodyOf(entries: readonly Claimed[]): string {
   return `[${entries.map(entry => entry.body).join(',')}]`
 }
 
-/** Those that the answer names, each with the first fault that it has against it. */
-function accused(entries: readonly Claimed[], refusal: Refusal): Refused[] {
-  const errors = new Map(refusal.errors.toReversed().map(error => [error.log_index, error]))
-  const short = { ...refusal, answer: refusal.answer.slice(0, NAMED_ANSWER) }
-  return entries.flatMap((entry, index) => {
-    const error = errors.get(index)
-    return error === undefined ? [] : [refused(entry, short, error)]
-  })
+/** Those that the answer names. */
+function accused(entries: readonly Claimed[], { errors }: Refusal): Claimed[] {
+  const indexes = new Set(errors.map(error => error.log_index))
+  return entries.filter((_, index) => indexes.has(index))
 }
 
-function refused(entry: Claimed, refusal: Refusal, error: { field: string; message: string } | undefined): Refused {
-  const { status, code, answer, message } = refusal
+function refused(entry: Claimed, { status, code, message, errors, answer }: Refusal): Refused {
+  const [error] = errors
   return { entry, status, code, answer, field: error?.field ?? '', message: error?.message ?? message }
 }

@@ -66,7 +66,7 @@ export function createReception(options: ReceptionOptions): Reception {
       switch (verdict.kind) {
         case 'delivered':
           succeeded(ticket)
-          settle(batch.taken())
+          settle({ taken: batch.taken(), refused: [] })
           return 'settled'
         case 'too-many':
         case 'refused': {

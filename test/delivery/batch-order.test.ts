@@ -13,17 +13,28 @@ const naming: Record<string, Naming> = {
   'the first only': bad => bad.slice(0, 1),
   'the last only': bad => bad.slice(-1),
   'some of them': (bad, _, random) => bad.filter(() => random() < 0.5),
+  'good ones too': (bad, length, random) => indexes(length).filter(index => bad.includes(index) || random() < 0.3),
+  'some of them and good ones': (_, length, random) => indexes(length).filter(() => random() < 0.3),
+  'good ones alone': (bad, length) => indexes(length).filter(index => !bad.includes(index)),
+  all: (_, length) => indexes(length),
+  'always the first': () => [0],
   'any one': (_, length, random) => [Math.floor(random() * length)],
   'out of range': (_, length) => [length, 999]
 }
 
 const ROUNDS = 400
 
+function indexes(length: number): number[] {
+  return Array.from({ length }, (_, index) => index)
+}
+
 interface Round {
   entries: Claimed[]
   isBad: (entry: Claimed) => boolean
   taken: Claimed[]
   refused: Claimed[]
+  /** Refused by the answer to a request that held others too. */
+  together: Claimed[]
   requests: number
 }
 
@@ -38,7 +49,7 @@ function play(how: Naming, status: number, random: () => number): Round {
   }))
   const share = random() * 0.4
   const bad = new Set<Claimed>(entries.filter(() => random() < share))
-  const round: Round = { entries, isBad: entry => bad.has(entry), taken: [], refused: [], requests: 0 }
+  const round: Round = { entries, isBad: entry => bad.has(entry), taken: [], refused: [], together: [], requests: 0 }
   const batches = [new Batch(entries)]
   while (batches.length > 0) {
     const batch = batches[0]!
@@ -54,14 +65,14 @@ function play(how: Naming, status: number, random: () => number): Round {
     else {
       const found = sent.flatMap((entry, index) => (bad.has(entry) ? [index] : []))
       if (found.length === 0) {
-        const outcome = batch.taken()
-        round.taken.push(...outcome.taken)
-        round.refused.push(...outcome.refused.map(each => each.entry))
+        round.taken.push(...batch.taken())
       } else {
         const named = how(found, sent.length, random)
         const errors = named.map(log_index => ({ log_index, field: 'f', message: 'm' }))
         const refusal: Refusal = { status, code: 'VALIDATION_FAILED', message: 'm', errors, answer: '' }
-        round.refused.push(...batch.refused(refusal).map(each => each.entry))
+        const refused = batch.refused(refusal).map(each => each.entry)
+        if (refused.length > 0 && sent.length > 1) round.together.push(...refused)
+        round.refused.push(...refused)
       }
     }
   }
@@ -84,12 +95,13 @@ for (const [name, how] of Object.entries(naming)) {
     const wrong: string[] = []
     for (let i = 0; i < ROUNDS; i++) {
       const round = play(how, i % 4 === 0 ? 413 : 400, random)
-      const { entries, isBad, taken, refused } = round
+      const { entries, isBad, taken, refused, together } = round
       const settled = new Set([...taken, ...refused])
       if (settled.size !== entries.length || taken.length + refused.length !== entries.length) {
         wrong.push(`round ${i}: not each is settled once`)
       }
       if (taken.some(isBad) || refused.some(entry => !isBad(entry))) wrong.push(`round ${i}: a wrong verdict`)
+      if (together.length > 0) wrong.push(`round ${i}: ${together.length} refused that did not stand alone`)
       const own = new Set(entries.filter(isBad).map(entry => entry.user))
       const harmed = disordered(round).filter(user => !own.has(user))
       if (harmed.length > 0) wrong.push(`round ${i}: the order of ${harmed}, of whom nothing is refused`)

@@ -3,8 +3,8 @@ import { Batch, type Refusal, type Refused } from '../../src/delivery/batch.js'
 import type { Claimed } from '../../src/outbox/outbox.js'
 import { createRandom } from './random.js'
 
-function claimed(count: number): Claimed[] {
-  return Array.from({ length: count }, (_, id) => ({ id, user: 'u:1', body: `{"id":${id}}`, receivedAt: 0 }))
+function claimed(count: number, user: (id: number) => string = () => 'u:1'): Claimed[] {
+  return Array.from({ length: count }, (_, id) => ({ id, user: user(id), body: `{"id":${id}}`, receivedAt: 0 }))
 }
 
 /** How an upstream names the bad ones of a request, given their indexes in it. */
@@ -24,8 +24,8 @@ function refusal(errors: Refusal['errors'], status = 400): Refusal {
 }
 
 /** Sends a batch until nothing of it is left. Taken whole or not at all, as Logtrail does. */
-function run(count: number, isBad: (id: number) => boolean, name: Naming, status = 400) {
-  const batch = new Batch(claimed(count))
+function run(count: number, isBad: (id: number) => boolean, name: Naming, status = 400, user?: (id: number) => string) {
+  const batch = new Batch(claimed(count, user))
   const sent: number[][] = []
   const taken: number[] = []
   const refused: Refused[] = []
@@ -35,9 +35,7 @@ function run(count: number, isBad: (id: number) => boolean, name: Naming, status
     if (sent.length > 3 * count + 3) throw new Error('does not end')
     const bad = ids.flatMap((id, index) => (isBad(id) ? [index] : []))
     if (bad.length === 0) {
-      const outcome = batch.taken()
-      taken.push(...outcome.taken.map(entry => entry.id as number))
-      refused.push(...outcome.refused)
+      taken.push(...batch.taken().map(entry => entry.id as number))
     } else {
       const single = ids.length === 1
       const errors = single
@@ -86,13 +84,22 @@ t.test('without names, entries that are taken keep their order', async t => {
 })
 
 t.test('what it costs', async t => {
+  const users = (id: number) => `u:${id % 10}`
   const one = run(50, id => id === 31, naming.true!)
-  t.equal(one.sent.length, 2, 'named: the batch, and the batch without it')
-  t.match(one.refused, [
-    { entry: { id: 31 }, field: 'named', message: 'bad 31', code: 'VALIDATION_FAILED', status: 400 }
-  ])
-  t.equal(run(50, id => id % 2 === 0, naming.true!).sent.length, 2, 'however many')
-  t.equal(run(50, () => true, naming.true!).sent.length, 2, 'all named: the first alone proves it')
+  t.equal(one.sent.length, 4, 'named: the batch, what comes before, the one, and what comes after it')
+  t.match(one.refused, [{ entry: { id: 31 }, field: 'alone', code: 'VALIDATION_FAILED', status: 400 }])
+  t.equal(run(50, id => id === 0, naming.true!).sent.length, 3, 'or one less, where nothing comes before')
+  t.equal(run(50, id => id === 45, naming.true!, 400, users).sent.length, 3, 'or after it, of its user')
+  t.equal(
+    run(50, id => id === 31 || id === 36, naming.true!, 400, users).sent.length,
+    5,
+    'one more for each further one'
+  )
+  for (const of of [users, () => 'u:1']) {
+    t.equal(run(50, id => id % 2 === 0, naming.true!, 400, of).sent.length, 27, 'however they are spread')
+    t.equal(run(50, () => true, naming.true!, 400, of).sent.length, 51, 'each that is refused stood alone')
+  }
+  t.ok(run(50, id => id === 31, everything).sent.length <= 14, 'all named for one: hardly more than without names')
   const blind = Array.from({ length: 64 }, (_, bad) => run(64, id => id === bad, naming.none!).sent.length)
   t.ok(Math.max(...blind) <= 13, `without names at most ${Math.max(...blind)}`)
   t.ok(blind.reduce((a, b) => a + b) / 64 <= 10.5, 'and fewer where the left half is good')
@@ -128,50 +135,70 @@ t.test('knows what of it is not settled', async t => {
   t.notOk(batch.whole)
   t.strictSame(
     batch.current.map(entry => entry.id),
-    [0, 1, 3]
+    [0, 1]
   )
   t.strictSame(batch.ids().sort(), [0, 1, 2, 3], 'those that were named are still its own')
+  t.strictSame(batch.taken(), claimed(4).slice(0, 2))
+  t.strictSame(batch.ids().sort(), [2, 3])
+  batch.refused(refusal([]))
   batch.taken()
   t.strictSame(batch.ids(), [])
   t.ok(batch.done)
 })
 
-t.test('of an answer to many, each that it named keeps the beginning; one that stood alone keeps all', async t => {
-  const long = 'x'.repeat(4096)
-  const named = (...indexes: number[]) =>
-    indexes.map(log_index => ({ log_index, field: 'action', message: `no ${log_index}` }))
-  const batch = new Batch(claimed(3))
-  batch.refused({ ...refusal(named(0, 2)), answer: long })
-  const { refused } = batch.taken()
-  t.strictSame(
-    refused.map(({ message, answer }) => [message, answer.length]),
-    [
-      ['no 0', 512],
-      ['no 2', 512]
-    ]
+t.test('a good entry that was named too keeps its place before the younger ones of its user', async t => {
+  const { taken, refused, sent } = run(
+    4,
+    id => id === 0,
+    () => [0, 1],
+    400,
+    id => (id === 0 ? 'u:ada' : 'u:bob')
   )
-
-  const all = new Batch(claimed(2))
-  all.refused({ ...refusal(named(0, 1)), answer: long })
-  t.strictSame(
-    all.refused({ ...refusal(named(0)), answer: long }).map(({ answer }) => answer.length),
-    [4096, 512],
-    'the first of them was asked about once more, by itself'
-  )
+  t.strictSame(sent, [[0, 1, 2, 3], [0], [1], [2, 3]])
+  t.strictSame(taken, [1, 2, 3])
+  t.match(refused, [{ entry: { id: 0 } }])
 })
 
-t.test('an answer is looked through once, however many entries it names; the first fault of each counts', async t => {
+t.test('whoever was not named does not wait for those who were', async t => {
+  const user = (id: number) => `u:${id % 3}`
+  const { sent } = run(9, id => [0, 6, 1].includes(id), naming.true!, 400, user)
+  t.strictSame(sent, [[0, 1, 2, 3, 4, 5, 6, 7, 8], [2, 5, 8], [0], [1], [3, 4, 7], [6]])
+})
+
+t.test('a fault while names are followed parts what was not named, and keeps the names', async t => {
+  const batch = new Batch(claimed(5, id => `u:${id % 2}`))
+  batch.refused(refusal([{ log_index: 1, field: 'f', message: 'no' }]))
+  const sent: unknown[] = []
+  const next = () => sent.push(batch.current.map(entry => entry.id))
+  next()
+  t.strictSame(batch.parts(), [batch])
+  next()
+  const alone = batch.detach()
+  t.strictSame(
+    alone.entries().map(entry => entry.id),
+    [2, 4, 0],
+    'with all that is its user behind it'
+  )
+  next()
+  batch.refused(refusal([]))
+  next()
+  batch.taken()
+  t.strictSame(sent, [[0, 2, 4], [0], [1], [3]])
+  t.ok(batch.done)
+})
+
+t.test('an answer is looked through once, however many entries it names', async t => {
   let looks = 0
-  const error = (index: number, message: string) => ({
+  const error = (index: number) => ({
     get log_index() {
       looks++
       return index
     },
     field: 'f',
-    message
+    message: 'm'
   })
   const batch = new Batch(claimed(1001))
-  batch.refused(refusal([...Array.from({ length: 1000 }, (_, i) => error(i, `first ${i}`)), error(7, 'second')]))
-  t.ok(looks <= 2002, `${looks} looks`)
-  t.match(batch.taken().refused[7], { entry: { id: 7 }, message: 'first 7' })
+  batch.refused(refusal(Array.from({ length: 1000 }, (_, i) => error(i))))
+  t.ok(looks <= 2000, `${looks} looks`)
+  t.equal(batch.current.length, 1)
 })

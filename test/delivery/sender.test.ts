@@ -367,7 +367,7 @@ t.test('entries that Logtrail refuses are buried, each with its answer; the othe
   t.equal(delivered(), 45)
   t.strictSame(buried, Array(5).fill('VALIDATION_FAILED'))
   t.equal([...outcomes.values()].filter(each => each === 'too deep').length, 5)
-  t.equal(upstream.requests.length, 2)
+  t.equal(upstream.requests.length, 8, 'the whole, what precedes those that it names, each of them, and what follows')
   t.strictSame(states, [])
 })
 
@@ -430,8 +430,8 @@ t.test('a batch that was split and is then found too long is halved where it is'
   t.equal(buried.length, 1)
   t.equal(
     upstream.requests.length,
-    19,
-    'the whole, the rest, halves of the whole down to six, and those of the six with the bad one'
+    18,
+    'the whole; from the fourth on, the named one alone; what follows, in halves down to six'
   )
 })
 
