@@ -24,7 +24,7 @@ import { secretsOf } from './config/print.js'
 import type { Config } from './config.js'
 import { createReader } from './entry/reader.js'
 import { createAddressList } from './guard/address-list.js'
-import { MAX_CONNECTIONS } from './guard/connections.js'
+import { CONNECTION_OPTIONS, MAX_CONNECTIONS } from './guard/connections.js'
 import { createLogtrailClient } from './logtrail/client.js'
 import { watchKeyFile } from './logtrail/key-file.js'
 import { createKeyring } from './logtrail/keyring.js'
@@ -196,7 +196,8 @@ export async function startServer(config: Config, options: StartOptions = {}): P
             limitTold: observed.limit,
             ...(line ? lineStatus(line, config) : {})
           }),
-          log
+          log,
+          connection: CONNECTION_OPTIONS
         })
 
   let closed: Promise<void> | undefined

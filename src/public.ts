@@ -15,6 +15,7 @@ import {
   CONNECTION_OPTIONS,
   createClientErrorAnswer,
   guardConnections,
+  isCut,
   isValidRequest,
   onceOver,
   type RefusedConnection
@@ -23,6 +24,7 @@ import { createDrain, type Drain } from './guard/drain.js'
 import { type Limits, limitExceeded, type Standing } from './guard/limits.js'
 import { type OverloadOptions, refuseOverload } from './guard/overload.js'
 import { createRoom } from './guard/room.js'
+import { cutStalled } from './guard/stalled.js'
 
 /**
  * The public listener: what a request meets, in the order in which it meets it. The order is a security property.
@@ -126,13 +128,15 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
 
   const limits = await options.createLimits(app)
   const overLimit = createConnectionLimit(limits, callerOf)
+  cutStalled(app.server)
   guardConnections(app.server, (request, response) => app.routing(request, response), refused, overLimit)
   // before any other plugin: a route that one registers keeps the handler of that moment
   app.setErrorHandler(createCountedAnswer(limits, createErrorAnswer(options.planLimit)))
 
   const ended = (request: FastifyRequest, reply: FastifyReply): void => {
     const { visit } = request
-    room.give(visit.bytes)
+    visit.body?.stop()
+    room.give(visit)
     if (!visit.counted) {
       visit.counted = true
       void limits.uncounted?.(visit.sender, visit.asked)
@@ -158,6 +162,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
 
   app.addHook('onRequest', (request, reply, done) => {
     const { raw, headers } = request
+    if (isCut(raw.socket)) return
     // of a trusted proxy `ips` has the client's address besides the proxy's own, even where the two are the same
     if (isForwarded(headers) && (request.ips?.length ?? 1) < 2) {
       options.onUntrustedForwarding(clientAddress(undefined, raw.socket.remoteAddress))
@@ -172,6 +177,8 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       entries: 0,
       errorCode: '',
       bytes: 0,
+      share: undefined,
+      body: undefined,
       reading: undefined,
       asked: false,
       counted: false,

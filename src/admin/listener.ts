@@ -1,4 +1,5 @@
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import type { Server } from 'node:http'
+import fastify, { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyInstance, LogController } from 'fastify'
 import { createEventStream } from './events.js'
 import type { History } from './history.js'
 import type { Metrics } from './metrics.js'
@@ -13,6 +14,8 @@ export interface AdminOptions {
   report: StatusReport
   history: Pick<History, 'tick'>
   log: FastifyBaseLogger
+  /** Times that its clients have. */
+  connection: Pick<FastifyHttpOptions<Server>, 'requestTimeout' | 'http'>
   /** How many may watch at once. */
   watchers?: number
 }
@@ -36,9 +39,11 @@ export async function createAdminListener({
   report,
   history,
   log,
+  connection,
   watchers
 }: AdminOptions): Promise<FastifyInstance> {
   const app = fastify({
+    ...connection,
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     forceCloseConnections: true

@@ -6,10 +6,7 @@ import './visit.js'
 
 /** Fastify's own refusals, by code. */
 const FASTIFY_ERRORS: Record<string, ErrorCode> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'VALIDATION_INVALID_CONTENT_TYPE',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BAD_REQUEST',
-  ECONNRESET: 'BAD_REQUEST'
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'VALIDATION_INVALID_CONTENT_TYPE'
 }
 
 /**
@@ -33,7 +30,7 @@ export function createErrorAnswer(
       }
     }
     if (request.visit) request.visit.errorCode = known.code
-    if (known.code === 'BODY_TOO_LARGE') readOn(request, reply)
+    if (known.code === 'BODY_TOO_LARGE' || known.code === 'SERVER_OVERLOADED') readOn(request, reply)
     if (known.retryAfter !== undefined) reply.header('retry-after', known.retryAfter)
     // those of the user's own limit are set already, and would say of Logtrail's refusal that there is more to spend
     if (known.statusCode === 429) {

@@ -4,6 +4,7 @@ import type { IngestPaths, Read } from '../delivery/routes.js'
 import type { Reader, Reading } from '../entry/reader.js'
 import { RefusedEntries } from '../entry/refusal.js'
 import { HttpError } from '../errors.js'
+import { Body } from '../guard/body.js'
 import { checkContent } from '../guard/content.js'
 import { type Limits, limitExceeded, limitHeaders, type Standing } from '../guard/limits.js'
 import { createOriginCheck } from '../guard/origin.js'
@@ -59,7 +60,13 @@ export async function registerIngest(
       reply.headers(limitHeaders(standing))
     }
     checkContent(request.headers)
-    request.visit.bytes = room.take(request.headers)
+    room.check(request.headers)
+  }
+
+  /** Its body, which is read from the first time that it is asked for. */
+  const bodyOf = ({ raw, visit }: FastifyRequest): Body => {
+    visit.body ??= new Body(raw, options.bodyLimit, bytes => room.take(visit, bytes))
+    return visit.body
   }
 
   // One hook, so that a request whose session is known passes it without a promise
@@ -81,6 +88,8 @@ export async function registerIngest(
       }
       const found = sessions.identify(request.headers)
       if (found instanceof Promise) {
+        // what arrives meanwhile would wait in pieces, as many as the client likes to make
+        bodyOf(request)
         found.then(count).then(() => done(), done)
         return
       }
@@ -92,11 +101,7 @@ export async function registerIngest(
   })
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    ['application/json', 'text/plain'],
-    { parseAs: 'buffer', bodyLimit: options.bodyLimit },
-    (_request, body, done) => done(null, body)
-  )
+  app.addContentTypeParser(['application/json', 'text/plain'], (request, _stream, done) => bodyOf(request).whole(done))
 
   const takeEntries = (request: FastifyRequest, reply: FastifyReply, reading: Reading, standing: Standing | null) => {
     const { visit } = request

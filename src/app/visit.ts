@@ -1,16 +1,18 @@
 import type { Reading } from '../entry/reader.js'
+import type { Body } from '../guard/body.js'
 import type { Sender } from '../guard/limits.js'
+import type { Guest } from '../guard/room.js'
 
 /** What this program knows of a request, besides what Fastify does. */
-export interface Visit {
+export interface Visit extends Guest {
   startedAt: number
   address: string
   sender: Sender
   tag: string | undefined
   entries: number
   errorCode: string
-  /** Bytes that it takes of the room for requests under way. */
-  bytes: number
+  /** Being read. */
+  body: Body | undefined
   reading: Reading | undefined
   /** It is a valid request, and none before it on its connection was invalid. */
   valid: boolean

@@ -26,6 +26,12 @@ export type OnRefused = (refused: RefusedConnection) => void
 /** How long a refused client may take to read why. */
 const LINGER_MS = 1000
 
+/**
+ * Requests of one connection that may be unanswered: browsers and proxies send one after the other. A client that sends
+ * thousands at once and reads nothing made the process keep all of them, and their answers.
+ */
+const MAX_UNANSWERED = 100
+
 /** What every answer carries besides its own. */
 export const ANSWER_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' } as const
 
@@ -49,10 +55,23 @@ export const CONNECTION_OPTIONS = {
   }
 } as const
 
-/** Of a connection: its last request that is in flight, whose answer goes out after all others; and whether it is refused. */
+/**
+ * Of a connection: its last request that is in flight, whose answer goes out after all others; how many are; and whether it is
+ * refused.
+ */
 const LAST = Symbol('last request in flight')
+const UNANSWERED = Symbol('requests in flight')
 const REFUSED = Symbol('refused')
-type Connection = Socket & { [LAST]?: FastifyReply | undefined; [REFUSED]?: true }
+type Connection = Socket & { [LAST]?: FastifyReply | undefined; [UNANSWERED]?: number; [REFUSED]?: true }
+
+/** Whether a connection has so many requests in flight that it was cut instead of taking one more. */
+export function isCut(socket: Connection): boolean {
+  // Node.js goes on with what it has read already
+  if (socket.destroyed) return true
+  if ((socket[UNANSWERED] ?? 0) < MAX_UNANSWERED) return false
+  socket.destroy()
+  return true
+}
 
 /**
  * Runs `over` once: when the answer is out, or can never be. Of an answer Node.js emits 'close' only when its turn has come:
@@ -62,7 +81,9 @@ export function onceOver(reply: FastifyReply, over: () => void): void {
   const response = reply.raw
   const socket = reply.request.raw.socket as Connection
   socket[LAST] = reply
+  socket[UNANSWERED] = (socket[UNANSWERED] ?? 0) + 1
   const forget = () => {
+    socket[UNANSWERED]!--
     if (socket[LAST] === reply) socket[LAST] = undefined
     over()
   }
@@ -158,6 +179,8 @@ export function guardConnections(
   overLimit: OverLimit
 ): void {
   server.maxConnections = MAX_CONNECTIONS
+  // of more than 2,000 Node.js would drop the rest unseen, and with them what they forbid; maxHeaderSize is their bound
+  server.maxHeadersCount = 0
   // Of a client that has closed its side Node.js ends the connection at once, answered or not (socketOnEnd in
   // lib/_http_server.js; undocumented, but kept since 0.5). So whoever waits for an answer still gets it, and then the
   // end; with nothing in flight the end comes at once, as without this. Who is gone for good looks the same until the

@@ -112,7 +112,15 @@ async function listener(t: Test, watchers?: number) {
     limitTold: () => undefined
   })
   const log = createLogger({ level: 'silent', secrets: [] })
-  const app = await createAdminListener({ metrics, readiness, report, history, log, ...(watchers ? { watchers } : {}) })
+  const app = await createAdminListener({
+    metrics,
+    readiness,
+    report,
+    history,
+    log,
+    connection: {},
+    ...(watchers ? { watchers } : {})
+  })
   const [tick] = timers.args().find(([, ms]) => (ms as unknown) === 1000)! as unknown as [() => void]
   timers.restore()
   t.teardown(() => app.close())

@@ -119,3 +119,19 @@ t.test('HTTP/1.0 need not name a host', async t => {
   t.match(await raw(program.url, nowhere), /^HTTP\/1\.1 201 /)
   t.match(await raw(program.url, nowhere.replace(PAGE, 'http://a')), /^HTTP\/1\.1 403 /)
 })
+
+t.test('a client that sends a hundred requests at once and waits for none is cut', async t => {
+  const program = await start(t)
+  const nothing = 'GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n'
+  t.same(statuses(await raw(program.url, nothing.repeat(100))), Array(100).fill(404), 'as many are answered')
+  for (const many of [nothing.repeat(8000), whole.repeat(200)]) {
+    const socket = open(program.url)
+    socket.on('error', () => {})
+    const closed = new Promise(resolve => socket.once('close', resolve))
+    socket.write(many)
+    socket.resume()
+    await closed
+    while ((await program.get('/status')).body.inFlight > 0);
+  }
+  t.same(statuses(await raw(program.url, whole)), [201], 'others go on')
+})
