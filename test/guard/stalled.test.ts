@@ -29,7 +29,7 @@ t.test('a client that reads nothing is cut; one that reads, or has nothing to re
     socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`)
     return socket
   }
-  const waiting = ask('/never answered')
+  const waiting = ask('/never-answered')
   const reading = ask('/large')
   let read = 0
   reading.on('data', ({ length }) => {
