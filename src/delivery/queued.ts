@@ -59,6 +59,10 @@ export function createQueued(options: QueuedOptions): Delivery {
     if (Math.abs(offset - before) > JUMP) sure = now + GRACE
     if (now < sure) return
     sender.giveBack(clock.wall() - maxAge)
+    await expire()
+  }
+
+  async function expire(): Promise<void> {
     const expired = await outbox.expire(maxAge)
     if (expired > 0) onBuried?.(expired, 'EXPIRED')
   }
@@ -73,6 +77,8 @@ export function createQueued(options: QueuedOptions): Delivery {
     async start() {
       const started = await outbox.start()
       offset = clock.wall() - clock.now()
+      // before the first request: what grew too old while nothing ran is not sent
+      await expire().catch(onFault)
       sender.start()
       ageLater()
       return started

@@ -84,6 +84,19 @@ t.test('too old: a dead letter', async t => {
   t.equal(buried.length, after)
 })
 
+t.test('what grew too old while nothing ran is a dead letter, and never sent', async t => {
+  const { clock, memory, upstream, queued, buried, deliver } = await createQueue({ maxAge: DAY })
+  memory.append([{ user: 'a', body: entry('old') }])
+  clock.jump(2 * DAY)
+  memory.append([{ user: 'a', body: entry('young') }])
+  await queued.start()
+  t.strictSame(buried, [[1, 'EXPIRED']])
+  await deliver('a', 'new')
+  await clock.advance(3000)
+  t.strictSame(upstream.ids(), ['young', 'new'])
+  await queued.stop(0)
+})
+
 t.test('a date that jumps does not expire a queue', async t => {
   const { clock, upstream, queued, deliver, buried } = await createQueue({ maxAge: DAY })
   upstream.respond = unreachable
@@ -109,6 +122,7 @@ t.test('a store that cannot expire entries says so and goes on', async t => {
   await queued.start()
   await time.advance(180_000)
   t.match(faults, [/disk full/, /disk full/])
+  t.equal(faults.length, 4, 'as it starts, and each minute')
   const stopped = queued.stop(5)
   t.equal(queued.stop(5), stopped)
   await stopped
@@ -117,19 +131,23 @@ t.test('a store that cannot expire entries says so and goes on', async t => {
 t.test('a stop while entries expire: nothing is begun anew', async t => {
   const clock = createFakeClock()
   const memory = createMemoryOutbox({ maxEntries: 100, now: clock.wall })
-  let expired: (count: number) => void = () => {}
+  let expired: ((count: number) => void) | undefined
+  let looked = 0
   const outbox: Outbox = {
     ...memory,
+    // the start waits for the first look
     expire: () =>
-      new Promise(resolve => {
-        expired = resolve
-      })
+      looked++ === 0
+        ? 0
+        : new Promise(resolve => {
+            expired = resolve
+          })
   }
   const queue = await createQueue({ outbox })
   await queue.queued.start()
   await queue.clock.advance(60_000)
   await queue.queued.stop(5)
-  expired(0)
+  expired!(0)
   await queue.clock.advance(1)
   t.equal(queue.clock.timers, 0)
 })
