@@ -3,20 +3,26 @@ import { foldName } from './names.js'
 /** What `DROP_FIELDS` says at one place: whether the field here goes, and what is said of the names below it. */
 export interface Drop {
   readonly here: boolean
+  /** A stamp will be written over the field, so that it goes whatever is said. It is left to whoever writes the stamp. */
+  readonly stamped: boolean
   readonly below: ReadonlyMap<string, Drop>
 }
 
 interface Growing extends Drop {
   here: boolean
+  stamped: boolean
   readonly below: Map<string, Growing>
 }
 
-const grow = (): Growing => ({ here: false, below: new Map() })
+const grow = (): Growing => ({ here: false, stamped: false, below: new Map() })
 
-/** @param paths dotted; arrays on the way count for nothing, so `metadata.items.price` is the price of every item */
-export function createDrops(paths: readonly string[]): Drop {
+/**
+ * @param paths dotted; arrays on the way count for nothing, so `metadata.items.price` is the price of every item
+ * @param stamped the paths of what is stamped
+ */
+export function createDrops(paths: readonly string[], stamped: readonly string[]): Drop {
   const root = grow()
-  for (const path of paths) {
+  for (const path of [...paths, ...stamped]) {
     let node = root
     for (const part of path.split('.')) {
       const folded = foldName(part)
@@ -25,6 +31,7 @@ export function createDrops(paths: readonly string[]): Drop {
       node = next
     }
     node.here = true
+    node.stamped = stamped.includes(path)
   }
   return root
 }

@@ -130,6 +130,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
         below = drop && follow(drop, facts.folded)
         if (below?.here) {
           checkIn(name, value, depth)
+          if (below.stamped) continue
           note('dropped', () => where(name))
           delete object[name]
           continue

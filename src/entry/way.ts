@@ -44,7 +44,9 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   const wellMasked = (by: typeof mask) => (name: string) => by(name.toWellFormed())
   const names = createNames(rules.redactFields, wellMasked(mask), wellMasked(maskSpoken), limits.maxLogBytes)
   const fold = (name: string) => names.facts(name).folded
-  const drops = rules.dropFields.length === 0 ? undefined : createDrops(rules.dropFields)
+  const stamped = rules.stampContext.map(name => `context.${name}`)
+  if (rules.stampActor === 'merge') stamped.push('actor.id')
+  const drops = rules.dropFields.length + stamped.length === 0 ? undefined : createDrops(rules.dropFields, stamped)
   const dropOf: Record<string, Drop | undefined> = {}
   for (const name of KNOWN) dropOf[name] = drops && follow(drops, foldName(name))
   const folds = new Set([...KNOWN].map(foldName))

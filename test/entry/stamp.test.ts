@@ -1,5 +1,5 @@
 import t from 'tap'
-import { ENTRY, NOBODY, reading, WHO } from './setup.js'
+import { ENTRY, FREE, faultsOf, NOBODY, OPEN_ENTRY, reading, WHO } from './setup.js'
 
 const CLAIMED = { id: 'root', email: 'ada@example.com' }
 
@@ -84,4 +84,32 @@ t.test('entry ids differ', async t => {
 t.test('stamps hold for DROP_FIELDS and REDACT_FIELDS too', async t => {
   const { sent } = reading({ stampContext: ['ip'], dropFields: ['context'], redactFields: ['ip'] })
   t.same(sent({ ...ENTRY, context: { page: '/' } }).context, { ip: '192.0.2.7' })
+})
+
+t.test('what a stamp is written over counts neither as too deep nor as masked, but is checked', async t => {
+  const { single, sent } = reading({
+    limits: FREE,
+    oversize: 'reject',
+    stampActor: 'merge',
+    stampContext: ['ip'],
+    dropFields: ['context.ip.x']
+  })
+  const deep = { a: { b: { c: { token: 'abc' } } } }
+  const entry = { ...ENTRY, actor: { ID: deep, id: 'token=abc', n: 1 }, context: { Ip: deep, 'ip.x': deep, page: '/' } }
+  const { redacted, notes } = single(entry)
+  t.equal(redacted, 0)
+  t.same(notes, [])
+  t.match(sent(entry), { actor: { id: 'user_123', n: 1 }, context: { ip: '192.0.2.7', page: '/' } })
+  t.same(sent({ ...ENTRY, actor: { id: deep }, context: entry.context }, NOBODY).actor, undefined)
+  const { trimmed } = reading({ limits: FREE, stampContext: ['ip'] }).single(entry)
+  t.equal(trimmed, 0)
+  t.same(
+    faultsOf(() => single({ ...ENTRY, context: { page: deep } })),
+    ['context.page.a.b: must not be nested deeper than 3 levels'],
+    'beside it everything does'
+  )
+  t.match(
+    faultsOf(() => single(`${OPEN_ENTRY},"actor":{"id":{"__proto__":1}},"context":{"ip":{"constructor":1}}}`)),
+    [/^actor\.id\.__proto__: must have another name/, /^context\.ip\.constructor: must have another name/]
+  )
 })
