@@ -30,7 +30,7 @@ export function algorithmsOf(key: KeyObject): readonly string[] {
   const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails as AsymmetricKeyDetails
   switch (key.asymmetricKeyType) {
     case 'rsa':
-      return modulusLength < MIN_RSA_BITS ? [] : RSA
+      return modulusLength < MIN_RSA_BITS || hasBrokenExponent(key) ? [] : RSA
     case 'ec':
       return Object.hasOwn(CURVES, namedCurve) ? CURVES[namedCurve as keyof typeof CURVES] : []
     case 'ed25519':
@@ -38,6 +38,15 @@ export function algorithmsOf(key: KeyObject): readonly string[] {
     default:
       return []
   }
+}
+
+/**
+ * RFC 8017, section 3.1: odd and from 3 on. OpenSSL takes a key with any other: with 1 it believes a signature that anybody can
+ * write, with the rest none at all.
+ */
+function hasBrokenExponent(key: KeyObject): boolean {
+  const { publicExponent } = key.asymmetricKeyDetails as AsymmetricKeyDetails
+  return publicExponent !== undefined && (publicExponent < 3n || publicExponent % 2n === 0n)
 }
 
 /**
@@ -80,12 +89,16 @@ export function readPublic(text: string): KeyObject {
     throw new Error('must be a public key in PEM (`-----BEGIN PUBLIC KEY-----`), its line breaks real or written `\\n`')
   }
   if (algorithmsOf(key).length === 0) {
-    const marked = `; this one is marked for RSA-PSS alone, and a plain RSA key verifies ${RSA_PSS.join(', ')} too`
     throw new Error(
-      `must be an RSA key of ${MIN_RSA_BITS} bits or more, an EC key on P-256, P-384 or P-521, or an Ed25519 key${
-        key.asymmetricKeyType === 'rsa-pss' ? marked : ''
-      }`
+      `must be an RSA key of ${MIN_RSA_BITS} bits or more, an EC key on P-256, P-384 or P-521, or an Ed25519 key${whyNot(key)}`
     )
   }
   return key
+}
+
+function whyNot(key: KeyObject): string {
+  if (key.asymmetricKeyType === 'rsa-pss') {
+    return `; this one is marked for RSA-PSS alone, and a plain RSA key verifies ${RSA_PSS.join(', ')} too`
+  }
+  return hasBrokenExponent(key) ? '; the exponent of this one is broken: it was changed, or never was a key' : ''
 }

@@ -1,5 +1,6 @@
-import { createPrivateKey, generateKeyPairSync } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
+import { fromSet } from '../../src/session/jwt-keys.js'
 import type { JwtKey } from '../../src/session/jwt-sessions.js'
 import { CERTIFICATE, PRIVATE_KEY } from '../logtrail/certificate.js'
 import {
@@ -133,6 +134,20 @@ t.test('public keys that will not do', async t => {
   for (const { publicKey } of others) {
     t.throws(() => make({ publicKey: pemOf(publicKey) }), /must be an RSA key .*, an EC key on .*, or an Ed25519 key/)
   }
+})
+
+t.test('an RSA key with an exponent that is none', async t => {
+  const withExponent = (e: number) => ({
+    ...rsa.publicKey.export({ format: 'jwk' }),
+    e: Buffer.from(e.toString(16).padStart(6, '0'), 'hex').toString('base64url')
+  })
+  for (const e of [0, 1, 2, 4, 65536]) {
+    const jwk = withExponent(e)
+    const publicKey = pemOf(createPublicKey({ key: jwk, format: 'jwk' }))
+    t.throws(() => make({ publicKey }), /must be an RSA key .*; the exponent of this one is broken/, `${e}`)
+    t.equal(fromSet(jwk, ['RS256', 'PS256']), undefined, 'nor is one of a set taken')
+  }
+  for (const e of [3, 65537]) t.ok(fromSet(withExponent(e), ['RS256']), `${e}`)
 })
 
 t.test('a claim that reaches into every object', async t => {
