@@ -37,6 +37,8 @@ export function createAnswerReader(
   }
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
 function invalid(why: string): HttpError {
   return new HttpError('SESSION_INVALID', { cause: `session address: ${why}` })
 }
@@ -49,16 +51,20 @@ function parse(body: string): unknown {
   }
 }
 
-/** Header bytes are UTF-8 nowadays where they are not ASCII, though HTTP reads them as Latin-1. Several values refuse. */
+/**
+ * Header bytes are UTF-8 nowadays where they are not ASCII, though HTTP reads them as Latin-1. Several values refuse. Round it
+ * HTTP has blanks and tabs that are not the value's (RFC 9110, 5.5); any other white space is: `alice` and `alice` with a
+ * no-break space are two users.
+ */
 function headerValue(value: string | string[] | undefined): string {
   if (value === undefined) return ''
   if (typeof value !== 'string') return value.join('\n')
-  if (/^[\0-\x7f]*$/.test(value)) return value.trim()
-  const bytes = Buffer.from(value, 'latin1')
+  const plain = value.replace(/^[\t ]+|[\t ]+$/g, '')
+  if (/^[\0-\x7f]*$/.test(plain)) return plain
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes).trim()
+    return UTF8.decode(Buffer.from(plain, 'latin1'))
   } catch {
-    return value.trim()
+    return plain
   }
 }
 

@@ -78,8 +78,8 @@ export function createRedisSessions(options: RedisSessionsOptions): SessionSourc
         },
         error => {
           done()
-          // The client's own errors carry the command, and with it the session's id.
-          reject(new Error((error as Error).message))
+          // The client's own errors carry the command, and with it the session's id; Redis quotes it of one that it does not know.
+          reject(new Error((error as Error).message.replace(/'[^']*'/g, "'…'")))
         }
       )
     })

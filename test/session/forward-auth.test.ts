@@ -109,6 +109,14 @@ t.test('what its answers come to', async t => {
       answer(200, { 'x-auth-request-user': Buffer.from('Zoë').toString('latin1') }),
       { userId: 'Zoë', via: 'cookie' }
     ],
+    ['blanks and tabs round it', answer(200, { 'x-auth-request-user': ' \tada\t ' }), ada],
+    ...['ada\u00a0', '\u3000ada', 'ada\u2003', 'ada\u2028', '\ufeffada', 'ada\ufeff'].map(
+      (userId): [string, RequestListener, unknown] => [
+        `another user: ${encodeURIComponent(userId)}`,
+        answer(200, { 'x-auth-request-user': Buffer.from(userId).toString('latin1') }),
+        { userId, via: 'cookie' }
+      ]
+    ),
     ['Latin-1 in the header', answer(200, { 'x-auth-request-user': 'Zo\xeb' }), { userId: 'Zoë', via: 'cookie' }],
     ['Auth.js without a session', answer(200, {}, null), 'SESSION_INVALID'],
     ['an empty object', answer(200, {}, {}), 'SESSION_INVALID'],

@@ -144,6 +144,11 @@ t.test('with a real Redis', { skip: redisMissing }, async t => {
     const error = await refusal(source, signed('id'))
     t.match(error, { code: 'SESSION_UNAVAILABLE', cause: /^session store: WRONGTYPE/ })
     t.equal(await outcome(source, signed('other')), 'SESSION_EXPIRED')
+    const unknown = "ERR unknown command 'get', with args beginning with: 'app:id' "
+    const renamed = { get: () => Promise.reject(new Error(unknown)) } as unknown as Redis
+    const { cause } = await refusal(createRedisSessions({ ...APP, redis: renamed }), signed('id'))
+    t.match(cause, /^session store: ERR unknown command/)
+    t.notMatch(cause, 'id', 'the session is not named')
   })
 
   t.test('a Redis that stands still, dies', async t => {
