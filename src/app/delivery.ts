@@ -9,6 +9,7 @@ import { deliveryRoutes, type IngestPaths, type Read } from '../delivery/routes.
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { Keyring } from '../logtrail/keyring.js'
 import type { Outbox } from '../outbox/outbox.js'
+import { type BurialLog, createBurialLog } from './burial-log.js'
 import { closeRedis, connectRedis, writeTogether } from './redis.js'
 
 /** Of one bulk request to Logtrail, which names no limit of its own. */
@@ -58,20 +59,24 @@ export async function createLine(
   }
   const { createQueued } = await import('../delivery/queued.js')
   const create = config.QUEUE_STORE === 'redis' ? createShared : createOwn
-  const { outbox, onDelivered, onBuried } = await create(config, metrics, log)
-  const delivery = createQueued({ ...common, outbox, maxAge: config.QUEUE_MAX_AGE, onDelivered, onBuried })
-  return { outbox, budget, delivery }
+  const burials = createBurialLog(log, systemClock)
+  const { outbox, onDelivered, onBuried } = await create(config, metrics, log, burials.buried)
+  const queued = createQueued({ ...common, outbox, maxAge: config.QUEUE_MAX_AGE, onDelivered, onBuried })
+  const stop = (ms: number) => queued.stop(ms).finally(burials.end)
+  return { outbox, budget, delivery: { ...queued, stop } }
 }
 
 /** A store of the queue, and what is to be told of what was sent from it. */
 type Store = Pick<QueuedOptions, 'outbox' | 'onDelivered' | 'onBuried'>
 
-const tellBuried = (log: FastifyBaseLogger, entries: number, code: string) =>
-  log.error({ entries, code }, 'entries became dead letters: see `logtrail-bff dead-letters list`')
-
 const DISK_LEVELS = { writable: 'info', unwritable: 'error', damaged: 'error', 'no-control': 'error' } as const
 
-async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Store> {
+async function createOwn(
+  config: Config,
+  metrics: Metrics,
+  log: FastifyBaseLogger,
+  buried: BurialLog['buried']
+): Promise<Store> {
   const { createDiskOutbox } = await import('../outbox/disk.js')
   const outbox = createDiskOutbox({
     path: config.QUEUE_PATH,
@@ -85,7 +90,7 @@ async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogge
     onDelivered: entries => metrics.entries('delivered', entries),
     onBuried(entries, code) {
       metrics.entries('dead_letter', entries)
-      tellBuried(log, entries, code)
+      buried(entries, code)
     }
   }
 }
@@ -94,7 +99,12 @@ async function createOwn(config: Config, metrics: Metrics, log: FastifyBaseLogge
  * Over a connection of its own: an append waits for Redis' disk and replicas, and the limits must not wait with it. It counts
  * by itself what has gone, whichever replica sent it.
  */
-async function createShared(config: Config, metrics: Metrics, log: FastifyBaseLogger): Promise<Store> {
+async function createShared(
+  config: Config,
+  metrics: Metrics,
+  log: FastifyBaseLogger,
+  buried: BurialLog['buried']
+): Promise<Store> {
   const { createRedisOutbox } = await import('../outbox/redis.js')
   const redis = writeTogether(await connectRedis(config.REDIS_URL!, 'queue', log, { commandTimeout: COMMAND_MS }))
   const levels = {
@@ -113,7 +123,7 @@ async function createShared(config: Config, metrics: Metrics, log: FastifyBaseLo
     count: metrics.entries,
     close: () => closeRedis(redis)
   })
-  return { outbox, onBuried: (entries, code) => tellBuried(log, entries, code) }
+  return { outbox, onBuried: buried }
 }
 
 export function deliverBy(
