@@ -1,4 +1,6 @@
-import { loadPart } from '../config.js'
+import { stat } from 'node:fs/promises'
+import { REDIS_QUEUE_WITHOUT_URL } from '../config/checks.js'
+import { ConfigError, loadPart } from '../config.js'
 import { openDeadLetters } from '../outbox/open-dead-letters.js'
 import type { DeadLetter, DeadLetters, EntryId } from '../outbox/outbox.js'
 import { openRedisDeadLetters } from '../outbox/redis/open-dead-letters.js'
@@ -12,11 +14,16 @@ export interface DeadLetterFlags {
   after?: string
 }
 
+type Letters = DeadLetters & { close(): Promise<void> }
+
 const MOST = 10_000
 
 /** So many are asked for at once: a running proxy reads and writes each answer in one go, and does nothing else meanwhile. */
 const PART = 500
 const PART_WITH_BODIES = 50
+
+/** What a queue holds that there is not yet. */
+const NONE: Letters = { list: async () => [], retry: async () => 0, purge: async () => 0, close: async () => {} }
 
 /**
  * Looks after the entries that Logtrail refused, beside a running `serve` too. Resolves with 0, or 1 where the queue could
@@ -29,15 +36,28 @@ export async function deadLetters(io: Io, flags: DeadLetterFlags, [word, ...ids]
   const failed = (error: Error): undefined => {
     io.err(`${printable(error.message)}\n`)
   }
-  const opening =
-    QUEUE_STORE === 'redis'
-      ? openRedisDeadLetters(REDIS_URL)
-      : openDeadLetters(QUEUE_PATH, event => io.err(`${printable(JSON.stringify(event))}\n`))
+  const opening = QUEUE_STORE === 'redis' ? openRedis(REDIS_URL) : openDisk(io, QUEUE_PATH)
   const letters = await opening.catch(failed)
   if (!letters) return EXIT.FAULT
   const status = await work(letters).catch(failed)
   await letters.close()
   return status ?? EXIT.FAULT
+}
+
+/** @throws ConfigError, at once: no opening has failed. */
+function openRedis(url: string | undefined): Promise<Letters> {
+  if (url === undefined) throw new ConfigError([REDIS_QUEUE_WITHOUT_URL])
+  return openRedisDeadLetters(url)
+}
+
+/** Where nothing was ever queued there is no queue: that is well. The path is said, since it may be another one that is meant. */
+async function openDisk(io: Io, path: string): Promise<Letters> {
+  const missing = await stat(path).catch(({ code }: NodeJS.ErrnoException) => code === 'ENOENT')
+  if (missing === true) {
+    io.err(`${printable(`There is no queue at ${path} (QUEUE_PATH).`)}\n`)
+    return NONE
+  }
+  return openDeadLetters(path, event => io.err(`${printable(JSON.stringify(event))}\n`))
 }
 
 function workOf(io: Io, flags: DeadLetterFlags, word: string | undefined, ids: string[]) {

@@ -66,10 +66,16 @@ function checkPorts({ values, fault }: Findings): void {
   if (shared) fault('ADMIN_PORT', `must be another port than PORT, which is ${PORT} too`)
 }
 
+/** Told by the start, and by the commands that work without a whole configuration. */
+export const REDIS_QUEUE_WITHOUT_URL = {
+  variable: 'REDIS_URL',
+  message: 'is required with QUEUE_STORE=redis: `redis://` or `rediss://`, host and port'
+} as const
+
 function checkDelivery({ values, isSet, fault, warn }: Findings): void {
   const { DELIVERY, QUEUE_STORE, POOL_TIMEOUT, LOGTRAIL_TIMEOUT, BODY_LIMIT, LOGTRAIL_MAX_LOG_BYTES } = values
   if (DELIVERY === 'queued' && QUEUE_STORE === 'redis' && !isSet('REDIS_URL')) {
-    fault('REDIS_URL', 'is required with QUEUE_STORE=redis: `redis://` or `rediss://`, host and port')
+    fault(REDIS_QUEUE_WITHOUT_URL.variable, REDIS_QUEUE_WITHOUT_URL.message)
   }
   if (DELIVERY === 'pooled' && POOL_TIMEOUT && LOGTRAIL_TIMEOUT && POOL_TIMEOUT < LOGTRAIL_TIMEOUT) {
     warn('POOL_TIMEOUT is shorter than LOGTRAIL_TIMEOUT: entries are given up while Logtrail may still answer')

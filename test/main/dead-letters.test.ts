@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -162,17 +162,41 @@ t.test('a proxy that goes away in between', async t => {
   t.match(await run(path, 'list'), { status: 1, out: '', err: 'the process that holds the queue went away\n' })
 })
 
+t.test('no queue yet, as where nothing was ever sent: that is said, with where it was looked for', async t => {
+  const path = join(t.testdir({}), 'nowhere')
+  const err = `There is no queue at ${path} (QUEUE_PATH).\n`
+  t.strictSame(await run(path, 'list'), { status: 0, out: 'There are no dead letters.\n', err })
+  t.strictSame(await run(path, 'list', '--json'), { status: 0, out: '', err })
+  t.strictSame(await run(path, 'purge', '--all'), { status: 0, out: '0 entries deleted.\n', err })
+  t.strictSame(await run(path, 'retry', '7'), {
+    status: 1,
+    out: '0 entries will be sent again.\n',
+    err: `${err}1 of the ids is not among the dead letters.\n`
+  })
+  t.notOk(existsSync(path), 'and none is made')
+  const process = await runMain(['dead-letters', 'list'], { QUEUE_PATH: path }, t.testdir({}))
+  t.match(process, { status: 0, out: 'There are no dead letters.\n', err }, 'where writing says whether it is done')
+})
+
+t.test('a path that leads to no folder', async t => {
+  const file = join(t.testdir({ file: '' }), 'file')
+  t.strictSame(await run(file, 'list'), { status: 1, out: '', err: `there is no queue at ${file}\n` })
+  t.strictSame(await run(join(file, 'queue'), 'list'), {
+    status: 1,
+    out: '',
+    err: `there is no queue at ${join(file, 'queue')}\n`
+  })
+})
+
+t.test('a queue in a Redis that is not named is a wrong configuration', async t => {
+  const said: string[] = []
+  const io = { env: { QUEUE_STORE: 'redis' }, cwd: '/nowhere', out: () => {}, err: (text: string) => said.push(text) }
+  t.equal(await runCommand(['dead-letters', 'list'], io), 78)
+  t.match(said.join(''), /^The configuration is wrong, one fault:\n {2}REDIS_URL is required with QUEUE_STORE=redis: /)
+})
+
 t.test('what there is not', async t => {
   const path = join(t.testdir({}), 'nowhere')
-  t.strictSame(await run(path, 'list'), { status: 1, out: '', err: `there is no queue at ${path}\n` })
-  const process = await runMain(['dead-letters', 'list'], { QUEUE_PATH: path }, t.testdir({}))
-  t.match(
-    process,
-    { status: 1, out: '', err: `there is no queue at ${path}\n` },
-    'where writing says whether it is done'
-  )
-  const redis = { env: { QUEUE_STORE: 'redis' }, cwd: '/nowhere', out: () => {}, err: () => {} }
-  t.equal(await runCommand(['dead-letters', 'list'], redis), 1)
   const misuses = [
     [],
     ['lst'],

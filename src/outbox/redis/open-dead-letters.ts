@@ -13,10 +13,9 @@ const COMMAND = 10_000
  * @throws Error without the address, which may hold a password
  */
 export async function openRedisDeadLetters(
-  url: string | undefined,
+  url: string,
   prefix = QUEUE_PREFIX
 ): Promise<DeadLetters & { close(): Promise<void> }> {
-  if (!url) throw new Error('REDIS_URL is required with QUEUE_STORE=redis')
   const timeouts = { connectTimeout: CONNECT, commandTimeout: COMMAND }
   const redis = await openOnce(url, timeouts).catch(({ code }: NodeJS.ErrnoException) => {
     throw new Error(`Redis cannot be used${code === undefined ? '' : ` (${code})`}: see REDIS_URL`)
