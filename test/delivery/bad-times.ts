@@ -1,10 +1,11 @@
-import { UpstreamFault } from '../../src/logtrail/client.js'
+import { type UpstreamAnswer, UpstreamFault } from '../../src/logtrail/client.js'
 import { createMemoryOutbox } from '../../src/outbox/memory.js'
-import type { Outbox } from '../../src/outbox/outbox.js'
+import type { EntryId, Outbox } from '../../src/outbox/outbox.js'
 import { createBucket } from '../helper/logtrail/bucket.js'
+import type { Naming } from './naming.js'
 import { createRandom } from './random.js'
 import { createRig } from './rig.js'
-import { type Answer, answer, entry, type Sent, taken, timedOut } from './upstream.js'
+import { type Answer, answer, entry, refused, type Sent, taken, timedOut } from './upstream.js'
 
 /** Of one request to Logtrail, as LOGTRAIL_TIMEOUT's default. */
 export const TIMEOUT = 10_000
@@ -20,14 +21,20 @@ export interface BadTimes {
   entries: number
   /** Users whose first entry Logtrail stumbles over, always. */
   poison?: number
+  /** Share of entries that Logtrail refuses, and which it names then. */
+  refused?: number
+  naming?: Naming
 }
 
 export interface Outcome {
   /** Seconds of good times until the last good entry was delivered; undefined where the time did not suffice. */
   emptied: number | undefined
+  /** Entries that Logtrail refuses; and ids that became something else than they should. */
+  bad: number
+  wrong: string[]
   /** Entries that waited as the good times began. */
   left: number
-  /** Ids that came after a later one of their user. */
+  /** Ids that came after a later one of their user, where none of the user's is refused. */
   outOfOrder: string[]
   /** 429 of Logtrail's own bucket, not of the faults. */
   limited: number
@@ -42,7 +49,17 @@ export interface Outcome {
  * seed, by a clock that is turned: a store that answers later, answers that take their time, Logtrail's own bucket.
  */
 export async function simulate(times: BadTimes, patience: number): Promise<Outcome> {
-  const { seed, requestsPerMinute, maxBatch, faults, badSeconds, users, entries, poison = 0 } = times
+  const {
+    seed,
+    requestsPerMinute,
+    maxBatch,
+    faults,
+    badSeconds,
+    users,
+    entries,
+    poison = 0,
+    refused: share = 0
+  } = times
   const random = createRandom(seed)
   const memory = createMemoryOutbox({ maxEntries: 1_000_000 })
   const rig = createRig({
@@ -55,6 +72,8 @@ export async function simulate(times: BadTimes, patience: number): Promise<Outco
   const { clock, upstream, sender, states, delivered } = rig
   const bucket = createBucket(requestsPerMinute, clock.now)
   const stored = new Map<string, number>()
+  const refusable = new Set<string>()
+  const spoilt = new Set<string>()
   const outOfOrder: string[] = []
   let bad = true
   let limited = 0
@@ -74,9 +93,15 @@ export async function simulate(times: BadTimes, patience: number): Promise<Outco
     for (const id of ids) {
       const [user, n] = id.split('-') as [string, string]
       const last = stored.get(user) ?? -1
-      if (Number(n) > last + 1) outOfOrder.push(id)
+      if (Number(n) > last + 1 && !spoilt.has(user)) outOfOrder.push(id)
       stored.set(user, Math.max(last, Number(n)))
     }
+  }
+
+  function refuse({ ids }: Sent, wrong: readonly number[], headers: UpstreamAnswer['headers']): Answer {
+    const named = ids.length === 1 ? [] : (times.naming?.(wrong, ids.length, random) ?? [])
+    const errors = named.map(log_index => ({ log_index, field: 'metadata', message: 'is bad' }))
+    return { ...refused(errors), headers }
   }
 
   function serve(sent: Sent): Answer {
@@ -92,7 +117,9 @@ export async function simulate(times: BadTimes, patience: number): Promise<Outco
       if (!bad) stumbled++
       return answer(500, {}, headers)
     }
+    const wrong = sent.ids.flatMap((id, index) => (refusable.has(id) ? [index] : []))
     if (!bad || random() >= faults) {
+      if (wrong.length > 0) return refuse(sent, wrong, headers)
       store(sent)
       return taken(headers)
     }
@@ -110,10 +137,10 @@ export async function simulate(times: BadTimes, patience: number): Promise<Outco
       case 5:
         return broken
       case 6:
-        store(sent)
+        if (wrong.length === 0) store(sent)
         return broken
       case 7:
-        store(sent)
+        if (wrong.length === 0) store(sent)
         return timedOut()
       default:
         return timedOut()
@@ -134,10 +161,17 @@ export async function simulate(times: BadTimes, patience: number): Promise<Outco
   }
 
   sender.start()
+  const names = new Map<EntryId, string>()
   const next = Array.from({ length: users }, () => 0)
   for (let n = 0; n < entries; n++) {
     const user = Math.floor(random() * users)
-    memory.append([{ user: `u${user}`, body: entry(`u${user}-${next[user]!++}`) }])
+    const id = `u${user}-${next[user]!++}`
+    if (share > 0 && random() < share) {
+      refusable.add(id)
+      spoilt.add(`u${user}`)
+    }
+    const [number] = memory.append([{ user: `u${user}`, body: entry(id) }])
+    names.set(number!, id)
     if (n % 10 === 9) await clock.advance((badSeconds * 10_000) / entries)
   }
   const held = () => next.reduce((sum, count, user) => sum + (user < poison ? count : 0), 0)
@@ -146,7 +180,11 @@ export async function simulate(times: BadTimes, patience: number): Promise<Outco
   let emptied: number | undefined
   for (let second = 1; second <= patience && emptied === undefined; second++) {
     await clock.advance(1000)
-    if (delivered() >= entries - held()) emptied = second
+    if (delivered() >= entries - held() - refusable.size && rig.buried.length >= refusable.size) emptied = second
   }
-  return { emptied, left, outOfOrder, limited, requests, stumbled, states }
+  const wrong = [...rig.outcomes].flatMap(([number, outcome]) => {
+    const id = names.get(number)!
+    return (outcome === 'delivered') === refusable.has(id) ? [id] : []
+  })
+  return { bad: refusable.size, wrong, emptied, left, outOfOrder, limited, requests, stumbled, states }
 }

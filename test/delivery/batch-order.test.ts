@@ -1,32 +1,10 @@
 import t from 'tap'
 import { Batch, type Refusal } from '../../src/delivery/batch.js'
 import type { Claimed } from '../../src/outbox/outbox.js'
+import { type Naming, namings } from './naming.js'
 import { createRandom } from './random.js'
 
-/** How an upstream names the bad ones of a request, given their indexes in it. Most of them are wrong in one way or another. */
-type Naming = (bad: number[], length: number, random: () => number) => number[]
-
-const naming: Record<string, Naming> = {
-  none: () => [],
-  true: bad => bad,
-  'counted from 1': bad => bad.map(index => index + 1),
-  'the first only': bad => bad.slice(0, 1),
-  'the last only': bad => bad.slice(-1),
-  'some of them': (bad, _, random) => bad.filter(() => random() < 0.5),
-  'good ones too': (bad, length, random) => indexes(length).filter(index => bad.includes(index) || random() < 0.3),
-  'some of them and good ones': (_, length, random) => indexes(length).filter(() => random() < 0.3),
-  'good ones alone': (bad, length) => indexes(length).filter(index => !bad.includes(index)),
-  all: (_, length) => indexes(length),
-  'always the first': () => [0],
-  'any one': (_, length, random) => [Math.floor(random() * length)],
-  'out of range': (_, length) => [length, 999]
-}
-
 const ROUNDS = 400
-
-function indexes(length: number): number[] {
-  return Array.from({ length }, (_, index) => index)
-}
 
 interface Round {
   entries: Claimed[]
@@ -89,7 +67,7 @@ function disordered({ taken }: Round): string[] {
   })
 }
 
-for (const [name, how] of Object.entries(naming)) {
+for (const [name, how] of Object.entries(namings)) {
   t.test(`faults, and names: ${name}`, async t => {
     const random = createRandom(5)
     const wrong: string[] = []

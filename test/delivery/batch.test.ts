@@ -1,23 +1,15 @@
 import t from 'tap'
 import { Batch, type Refusal, type Refused } from '../../src/delivery/batch.js'
 import type { Claimed } from '../../src/outbox/outbox.js'
+import { type Naming, namings } from './naming.js'
 import { createRandom } from './random.js'
 
 function claimed(count: number, user: (id: number) => string = () => 'u:1'): Claimed[] {
   return Array.from({ length: count }, (_, id) => ({ id, user: user(id), body: `{"id":${id}}`, receivedAt: 0 }))
 }
 
-/** How an upstream names the bad ones of a request, given their indexes in it. */
-type Naming = (bad: number[], length: number) => number[]
-
-const naming: Record<string, Naming> = {
-  none: () => [],
-  true: bad => bad,
-  'counted from 1': bad => bad.map(index => index + 1),
-  'the first only': bad => bad.slice(0, 1),
-  'always the last': (_, length) => [length - 1],
-  'out of range': () => [-1, 1.5, 5000]
-}
+/** Of the namings, whose luck need not be the test's. */
+const random = createRandom(3)
 
 function refusal(errors: Refusal['errors'], status = 400): Refusal {
   return { status, code: 'VALIDATION_FAILED', message: 'Validation failed.', errors, answer: '{}' }
@@ -40,19 +32,17 @@ function run(count: number, isBad: (id: number) => boolean, name: Naming, status
       const single = ids.length === 1
       const errors = single
         ? [{ log_index: null, field: 'alone', message: 'bad' }]
-        : name(bad, ids.length).map(log_index => ({ log_index, field: `named`, message: `bad ${log_index}` }))
+        : name(bad, ids.length, random).map(log_index => ({ log_index, field: `named`, message: `bad ${log_index}` }))
       refused.push(...batch.refused(refusal(errors, status)))
     }
   }
   return { sent, taken, refused }
 }
 
-const everything: Naming = (_, length) => Array.from({ length }, (_, index) => index)
-
 const byNumber = (a: number, b: number) => a - b
 
 t.test('every bad entry is found and no good one is, however the answers name them', async t => {
-  for (const [name, how] of Object.entries(naming)) {
+  for (const [name, how] of Object.entries(namings)) {
     const random = createRandom(7)
     for (let round = 0; round < 200; round++) {
       const count = 1 + Math.floor(random() * 50)
@@ -69,7 +59,7 @@ t.test('every bad entry is found and no good one is, however the answers name th
 })
 
 t.test('an upstream that blames all for one: those it takes alone are not buried for it', async t => {
-  const { taken, refused } = run(20, id => id === 7, everything)
+  const { taken, refused } = run(20, id => id === 7, namings.all!)
   t.equal(taken.length, 19)
   t.match(refused, [{ entry: { id: 7 } }])
 })
@@ -78,36 +68,36 @@ t.test('without names, entries that are taken keep their order', async t => {
   const random = createRandom(11)
   for (let round = 0; round < 100; round++) {
     const bad = new Set(Array.from({ length: 3 }, () => Math.floor(random() * 64)))
-    const { taken } = run(64, id => bad.has(id), naming.none!)
+    const { taken } = run(64, id => bad.has(id), namings.none!)
     t.strictSame(taken, [...taken].sort(byNumber))
   }
 })
 
 t.test('what it costs', async t => {
   const users = (id: number) => `u:${id % 10}`
-  const one = run(50, id => id === 31, naming.true!)
+  const one = run(50, id => id === 31, namings.true!)
   t.equal(one.sent.length, 4, 'named: the batch, what comes before, the one, and what comes after it')
   t.match(one.refused, [{ entry: { id: 31 }, field: 'alone', code: 'VALIDATION_FAILED', status: 400 }])
-  t.equal(run(50, id => id === 0, naming.true!).sent.length, 3, 'or one less, where nothing comes before')
-  t.equal(run(50, id => id === 45, naming.true!, 400, users).sent.length, 3, 'or after it, of its user')
+  t.equal(run(50, id => id === 0, namings.true!).sent.length, 3, 'or one less, where nothing comes before')
+  t.equal(run(50, id => id === 45, namings.true!, 400, users).sent.length, 3, 'or after it, of its user')
   t.equal(
-    run(50, id => id === 31 || id === 36, naming.true!, 400, users).sent.length,
+    run(50, id => id === 31 || id === 36, namings.true!, 400, users).sent.length,
     5,
     'one more for each further one'
   )
   for (const of of [users, () => 'u:1']) {
-    t.equal(run(50, id => id % 2 === 0, naming.true!, 400, of).sent.length, 27, 'however they are spread')
-    t.equal(run(50, () => true, naming.true!, 400, of).sent.length, 51, 'each that is refused stood alone')
+    t.equal(run(50, id => id % 2 === 0, namings.true!, 400, of).sent.length, 27, 'however they are spread')
+    t.equal(run(50, () => true, namings.true!, 400, of).sent.length, 51, 'each that is refused stood alone')
   }
-  t.ok(run(50, id => id === 31, everything).sent.length <= 14, 'all named for one: hardly more than without names')
-  const blind = Array.from({ length: 64 }, (_, bad) => run(64, id => id === bad, naming.none!).sent.length)
+  t.ok(run(50, id => id === 31, namings.all!).sent.length <= 14, 'all named for one: hardly more than without names')
+  const blind = Array.from({ length: 64 }, (_, bad) => run(64, id => id === bad, namings.none!).sent.length)
   t.ok(Math.max(...blind) <= 13, `without names at most ${Math.max(...blind)}`)
   t.ok(blind.reduce((a, b) => a + b) / 64 <= 10.5, 'and fewer where the left half is good')
-  t.ok(run(50, id => id === 20, naming['counted from 1']!).sent.length <= 18, 'names that mislead cost a few more')
+  t.ok(run(50, id => id === 20, namings['counted from 1']!).sent.length <= 18, 'names that mislead cost a few more')
 })
 
 t.test('an entry alone is buried with the answer to itself', async t => {
-  const { refused } = run(8, id => id === 5, naming.none!)
+  const { refused } = run(8, id => id === 5, namings.none!)
   t.match(refused, [{ entry: { id: 5 }, field: 'alone', message: 'bad', answer: '{}' }])
   const batch = new Batch(claimed(1))
   const [only] = batch.refused(refusal([]))
@@ -161,7 +151,7 @@ t.test('a good entry that was named too keeps its place before the younger ones 
 
 t.test('whoever was not named does not wait for those who were', async t => {
   const user = (id: number) => `u:${id % 3}`
-  const { sent } = run(9, id => [0, 6, 1].includes(id), naming.true!, 400, user)
+  const { sent } = run(9, id => [0, 6, 1].includes(id), namings.true!, 400, user)
   t.strictSame(sent, [[0, 1, 2, 3, 4, 5, 6, 7, 8], [2, 5, 8], [0], [1], [3, 4, 7], [6]])
 })
 

@@ -3,6 +3,7 @@ import { createMemoryOutbox } from '../../src/outbox/memory.js'
 import type { Outbox } from '../../src/outbox/outbox.js'
 import { simulate, TIMEOUT } from './bad-times.js'
 import { rest } from './fake-clock.js'
+import { namings } from './naming.js'
 import { createRandom } from './random.js'
 import { createRig } from './rig.js'
 import { answer, taken } from './upstream.js'
@@ -72,3 +73,29 @@ t.test(`from bad times to good ones, ${SEEDS} times: the queue empties`, async t
   }
   t.ok(worst < 200, `after ${worst} s at the latest`)
 })
+
+for (const [name, naming] of Object.entries(namings)) {
+  t.test(`bad entries in bad times, and names: ${name}`, async t => {
+    let bad = 0
+    for (let seed = 1; seed <= Math.ceil(SEEDS / 20); seed++) {
+      const random = createRandom(seed)
+      const times = {
+        seed,
+        requestsPerMinute: [120, 300, 1000][seed % 3]!,
+        maxBatch: 50,
+        faults: 0.1 + 0.5 * random(),
+        badSeconds: 30 + 100 * random(),
+        users: 1 + Math.floor(30 * random()),
+        entries: 300,
+        refused: 0.1 * random(),
+        naming
+      }
+      const outcome = await simulate(times, PAUSES + SEARCH)
+      if (outcome.emptied === undefined) t.fail('not empty in time', { ...times, ...outcome })
+      if (outcome.outOfOrder.length > 0) t.fail('out of order', { ...times, ...outcome })
+      if (outcome.wrong.length > 0) t.fail('delivered what is bad, or buried what is good', { ...times, ...outcome })
+      bad += outcome.bad
+    }
+    t.ok(bad > 50, `${bad} bad ones, and none else, are dead letters`)
+  })
+}

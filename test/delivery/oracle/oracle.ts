@@ -1,4 +1,5 @@
 import { type LogtrailOptions, makeKey, startLogtrail } from '../../helper/logtrail/logtrail.js'
+import { namings } from '../naming.js'
 import { createRandom } from '../random.js'
 
 /** Whatever takes entries from users and brings them to Logtrail, and can be killed: a process. */
@@ -75,6 +76,7 @@ export interface Findings {
 /** Seconds for which users write as fast as they can; in longer runs they write as much in all. */
 const PACED = 120
 const LEAST_KILLS = 3
+const MAX_BATCH = 50
 
 const isBad = (id: string) => id.endsWith('!')
 
@@ -89,7 +91,7 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
   const keys = [makeKey(), makeKey()]
   const logtrail = await startLogtrail({
     keys: [...keys],
-    limits: { requestsPerMinute: 6000, logsPerMonth: Number.MAX_SAFE_INTEGER, maxBatch: 50 },
+    limits: { requestsPerMinute: 6000, logsPerMonth: Number.MAX_SAFE_INTEGER, maxBatch: MAX_BATCH },
     refuse: entry =>
       isBad((entry.metadata as { id: string }).id) ? { field: 'metadata', message: 'is bad' } : undefined,
     faultMix: { seed, share: faults },
@@ -103,11 +105,16 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
   // An hour's ids are kept, as a minute's are.
   const slower = Math.max(1, seconds / PACED)
   let killed = 0
+  const ways = Object.values(namings)
+  /** In half of the runs names are true, or missing: then good entries keep their order around bad ones too. */
+  const misnames = random() < 0.5
+  const bads = new Set<string>()
 
   async function write(user: number): Promise<void> {
     for (let n = 0; writing; ) {
       const count = random() < 0.8 ? 1 : 1 + Math.floor(random() * 12)
       const ids = Array.from({ length: count }, () => `${user}-${n++}${random() < bad ? '!' : ''}`)
+      for (const id of ids.filter(isBad)) bads.add(id)
       if (await target.deliver(`u:${user}`, ids)) acknowledged.push(...ids)
       else unknown += count
       await pause(random() * 40 * slower)
@@ -119,9 +126,12 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
     for (let i = 0; i < kills && (i < LEAST_KILLS || performance.now() < ends); i++) {
       await pause((seconds * 1000 * (0.5 + random())) / (kills + 1))
       switch (i % 4) {
-        case 0:
+        case 0: {
           logtrail.switches.tellWhich = random() < 0.5
+          const how = ways[Math.floor(random() * ways.length)]!
+          if (misnames) logtrail.switches.naming = (...bad) => how(...bad, random)
           break
+        }
         case 1: {
           await logtrail.down()
           await pause(random() * 1500)
@@ -177,7 +187,10 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
       lost: acknowledged.filter(id => !logtrail.ids.has(id) && !deadSet.has(id)),
       buriedAlive: dead.filter(id => !isBad(id)),
       impossible: [...logtrail.ids.keys()].filter(isBad),
-      outOfOrder: outOfOrder([...logtrail.ids.keys()].filter(id => order === 'stored' || known.has(id))),
+      outOfOrder: outOfOrder(
+        [...logtrail.ids.keys()].filter(id => order === 'stored' || known.has(id)),
+        misnames ? bads : new Set()
+      ),
       waiting,
       books,
       difference: received + inherited - delivered - books.waiting - rejected - deadLetters
@@ -188,13 +201,17 @@ export async function consult(target: Target, options: OracleOptions): Promise<F
   }
 }
 
-function outOfOrder(ids: readonly string[]): string[] {
+/** @param around entries around which order may be lost: within a batch of one of them */
+function outOfOrder(ids: readonly string[], around: ReadonlySet<string>): string[] {
   const last = new Map<string, number>()
   return ids.filter(id => {
-    const [user, n] = id.split('-') as [string, string]
+    const [user, text] = id.split('-') as [string, string]
+    const n = Number(text)
     const before = last.get(user) ?? -1
-    last.set(user, Math.max(before, Number(n)))
-    return Number(n) < before
+    last.set(user, Math.max(before, n))
+    if (n > before) return false
+    for (let near = n - MAX_BATCH; near < n + MAX_BATCH; near++) if (around.has(`${user}-${near}!`)) return false
+    return true
   })
 }
 

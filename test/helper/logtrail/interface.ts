@@ -27,6 +27,7 @@ export interface LogtrailOptions {
   answer?: WorkspaceOptions['answer']
   refuse?: WorkspaceOptions['refuse']
   tellWhich?: boolean
+  naming?: WorkspaceOptions['naming']
   /** Between taking a request and answering it. */
   latencyMs?: number
   faults?: readonly (Fault | null)[]

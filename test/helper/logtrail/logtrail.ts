@@ -43,7 +43,8 @@ export async function startLogtrail(options: LogtrailOptions = {}): Promise<Logt
       quotaRetryAfter: options.quotaRetryAfter,
       answer: options.answer ?? 'json',
       refuse: options.refuse,
-      tellWhich: options.tellWhich ?? true
+      tellWhich: options.tellWhich ?? true,
+      naming: options.naming
     },
     () => store.stored.map(item => item.entry)
   )

@@ -35,6 +35,8 @@ export interface WorkspaceOptions {
   refuse: Refuse | undefined
   /** Whether a 400 lists the offending entries; false says only that some were. */
   tellWhich: boolean
+  /** Other indexes than those of the offending entries, for a 400 to a bulk that lists some. */
+  naming: ((bad: readonly number[], length: number) => readonly number[]) | undefined
 }
 
 /** What may be changed while it runs. */
@@ -203,7 +205,11 @@ export function createWorkspace(
       return refuse(json(200, { valid: faults.length === 0, warnings: [], errors: faults }, told))
     if (faults.length > 0) {
       const code = wrongEnvironment ? 'VALIDATION_INVALID_ENVIRONMENT' : 'VALIDATION_FAILED'
-      return invalid(code, 'Validation failed.', switches.tellWhich ? { errors: faults } : undefined)
+      return invalid(
+        code,
+        'Validation failed.',
+        switches.tellWhich ? { errors: many ? named(faults, entries.length) : faults } : undefined
+      )
     }
     if (quotaUsed() + entries.length > switches.limits.logsPerMonth) {
       const after = switches.quotaRetryAfter === undefined ? {} : { 'retry-after': String(switches.quotaRetryAfter) }
@@ -222,6 +228,13 @@ export function createWorkspace(
     if (switches.answer === 'empty') return { answer: { status: 201, headers: told, body: '' }, accepted }
     const said = many ? { accepted: entries.length, ids: entries.map(() => randomUUID()) } : { id: randomUUID() }
     return { answer: json(201, said, told), accepted }
+  }
+
+  function named(faults: readonly EntryFault[], length: number): readonly EntryFault[] {
+    const bad = faults.map(fault => Number(fault.log_index))
+    return (
+      switches.naming?.(bad, length).map(log_index => ({ log_index, field: 'metadata', message: 'is named' })) ?? faults
+    )
   }
 
   function read(who: Admitted, path: string): Answer {
