@@ -9,8 +9,32 @@ const DOMAIN = charSet('A-Z', 'a-z', '0-9', '.-', '\u00c0-\u024f')
 export function findEmail(text: string, at: number, scan: Scan): boolean {
   let from = at
   while (from > scan.kept && LOCAL_PART[text.charCodeAt(from - 1)] === 1) from--
-  if (from === at) return false
-  let to = at + 1
+  return endsInDomain(text, from, at, at + 1, scan)
+}
+
+/** In a URL's encoding: `+`, which may divide a local part, and letters beyond ASCII. */
+const ENCODED_PART = /%(?:2b|[89a-f][\da-f])/iy
+const ENCODED = /%[\da-f]{2}/iy
+
+function isAt(pattern: RegExp, text: string, at: number): boolean {
+  pattern.lastIndex = at
+  return pattern.test(text)
+}
+
+/** The same in a URL, from its `%40`. */
+export function findEncodedEmail(text: string, at: number, scan: Scan): boolean {
+  if (!text.startsWith('40', at + 1)) return false
+  let from = at
+  while (from > scan.kept && (LOCAL_PART[text.charCodeAt(from - 1)] === 1 || isAt(ENCODED_PART, text, from - 1))) from--
+  // What is encoded before it is no part of it.
+  if (from > scan.kept && isAt(ENCODED, text, from - 1)) from += 2
+  return endsInDomain(text, from, at, at + 3, scan)
+}
+
+/** Whether there is something from `from` to `at`, and behind it, at `begin`, a domain. */
+function endsInDomain(text: string, from: number, at: number, begin: number, scan: Scan): boolean {
+  if (from >= at) return false
+  let to = begin
   let dots = 0
   while (DOMAIN[text.charCodeAt(to)] === 1) {
     if (text[to] === '.') dots++
@@ -20,7 +44,7 @@ export function findEmail(text: string, at: number, scan: Scan): boolean {
     if (text[to - 1] === '.') dots--
     to--
   }
-  if (dots <= 0 || to <= at + 3) return false
+  if (dots <= 0 || to <= begin + 2) return false
   scan.from = from
   scan.to = to
   return true
@@ -48,15 +72,24 @@ const IPV6 = charSet('0-9', 'a-f', 'A-F', ':.')
 const WORD = charSet('A-Z', 'a-z', '0-9', '_')
 const LONGEST_IPV6 = 45
 
+/** Whether `%2C` or the like ends before `at`. */
+function isAfterEscape(text: string, at: number, kept: number): boolean {
+  return at - 3 >= kept && isAt(ENCODED, text, at - 3)
+}
+
 /** An IPv6 address, from its first colon. At least one digit: `A::B` is a name in some languages. */
 export function findIpv6(text: string, at: number, scan: Scan): boolean {
   if (at < scan.ipDone) return false
+  const { kept } = scan
   let from = at
-  while (from > scan.kept && at - from < 5 && HEX[text.charCodeAt(from - 1)] === 1) from--
+  while (from > kept && at - from < 5 && HEX[text.charCodeAt(from - 1)] === 1 && !isAfterEscape(text, from, kept))
+    from--
   let to = at
   while (IPV6[text.charCodeAt(to)] === 1) to++
   scan.ipDone = to
-  if (from > scan.kept && WORD[text.charCodeAt(from - 1)] === 1) return false
+  const word = from > kept && WORD[text.charCodeAt(from - 1)] === 1 && !isAfterEscape(text, from, kept)
+  // The first colon of `client:2001:db8::1` belongs to the word before it.
+  if (word || at - from > 4) from = at + 1
   // A sentence may end with the address.
   while (text[to - 1] === '.' || (text[to - 1] === ':' && text[to - 2] !== ':')) to--
   if (to - from > LONGEST_IPV6 || to <= at) return false

@@ -1,4 +1,4 @@
-import { findEmail, findIpv4, findIpv6 } from './addresses.js'
+import { findEmail, findEncodedEmail, findIpv4, findIpv6 } from './addresses.js'
 import { createAssignments } from './assignment.js'
 import { createCards } from './card.js'
 import { type Pattern, SECRET_NAMES } from './rules.js'
@@ -37,7 +37,7 @@ export function createMask(
   trigger('J', on.has('jwt') && findJwt)
   trigger('0123456789', (on.has('card') || on.has('ip')) && numbers(on.has('card'), on.has('ip')))
   trigger('=', on.has('assignment') && findEquals)
-  trigger('%', on.has('assignment') && findEncodedEquals)
+  trigger('%', on.has('assignment') && findEncodedEquals, on.has('email') && findEncodedEmail)
   trigger(':', on.has('assignment') && findColon, on.has('ip') && findIpv6)
   trigger('Bb', on.has('assignment') && findBearer)
   trigger('@', on.has('email') && findEmail)

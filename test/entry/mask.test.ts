@@ -284,11 +284,30 @@ t.test('email and ip, where asked for', async t => {
     '192.0.2.7:8080 and 10.0.0.1.': '[REDACTED]:8080 and [REDACTED].',
     '2001:db8::1, ::1 [fe80::1%eth0]': '[REDACTED], [REDACTED] [[REDACTED]%eth0]',
     'at ::ffff:192.0.2.7.': 'at [REDACTED].',
+    'client:2001:db8::1, ip:2001:db8::1 Address:::1': 'client:[REDACTED], ip:[REDACTED] Address:[REDACTED]',
+    'remote_addr:1:2:3:4:5:6:7:8': 'remote_addr:[REDACTED]',
+    'facade:2001:db8::1 12345:fe80::1': 'facade:[REDACTED] 12345:[REDACTED]',
+    'dead:beef::1': '[REDACTED]',
+    'a%2C2001:db8::1%20::1': 'a%2C[REDACTED]%20[REDACTED]',
+    '100%1:2001::8': '100%[REDACTED]',
+    'x%yc:2001:db8::1': 'x%yc:[REDACTED]',
+    '?email=ada%40example.com&x=1': '?email=[REDACTED]&x=1',
+    'to=%3Cada.l%2Bnews%40mail.example%3E': 'to=%3C[REDACTED]%3E',
+    'j%C3%B6rg%40example.com%40b.de': '[REDACTED]%40b.de',
     'pinCode=1': 'pinCode=[REDACTED]'
   })
   untouched(t, everything, [
     '@ada',
     'ada@localhost',
+    'ada%40localhost',
+    '%3C%40example.com',
+    '%40example.com',
+    'ada%4example.com',
+    'ada%4',
+    'client:12:30:45',
+    'client:1:2:3:4:5:6:7:8:9',
+    'x::1',
+    'name:',
     'a@.',
     'a@b.',
     '@',
@@ -386,7 +405,12 @@ t.test('the worst of strings cost a bounded multiple of reading them', async t =
       '4111+',
       '\\u0022',
       '\\u00224111',
-      '%20411'
+      '%20411',
+      'client:2001:',
+      'ip:',
+      'a%2B',
+      'a%40',
+      '%2B%40'
     ]
   ]
   const cpu = (run: () => void) => {
