@@ -1,4 +1,7 @@
-/** Appends fifty entries to the queue at a path, one after the other and then at once, and writes `resolved <n>` after each. */
+/**
+ * Appends entries to the queue at a path and writes `resolved <n>` after each: one after the other, then at once, then each
+ * with the acknowledgement of another behind it in the same tick.
+ */
 import { createDiskOutbox } from '../../../src/outbox/disk.js'
 import { say } from './say.js'
 
@@ -10,4 +13,10 @@ const append = async (n: number) => {
 }
 for (let n = 100; n < 125; n++) await append(n)
 await Promise.all(Array.from({ length: 25 }, (_, i) => append(125 + i)))
+const claimed = await outbox.claim({ entries: 5, bytes: 1e6 })
+for (const [i, { id }] of claimed.entries()) {
+  const appended = append(150 + i)
+  outbox.acknowledge([id])
+  await appended
+}
 await outbox.stop()
