@@ -43,29 +43,63 @@ if (redis) {
   })
 }
 
-t.test('a lease that was stopped before Redis came is not taken any more', async t => {
-  const connection = Object.assign(new EventEmitter(), { status: 'connecting' })
-  const ran: string[] = []
-  const nothing = () => {}
+/** A lease over a Redis that does as it is told. `beat` answers who holds the lease; nobody beats but by hand. */
+function lonely(status: string, ttl: number, beat: () => Promise<string> = async () => '1:me') {
+  const connection = Object.assign(new EventEmitter(), { status })
+  const heard: string[] = []
   const lease = createLease({
     redis: connection as never,
-    scripts: { run: async (name: string) => void ran.push(name) } as never,
+    scripts: {
+      async run(name: string) {
+        heard.push(name)
+        return name === 'beat' ? { more: await beat() } : undefined
+      }
+    } as never,
     token: 'me',
-    beat: 1000,
-    ttl: 5000,
+    beat: 60_000,
+    ttl,
     onBeat: async () => {},
-    onHeld: nothing,
-    onLost: nothing,
-    onElsewhere: nothing,
-    onFault: nothing,
-    onEnd: nothing
+    onHeld: () => heard.push('held'),
+    onLost: () => heard.push('lost'),
+    onElsewhere: () => {},
+    onFault: () => {},
+    onEnd: () => {}
   })
+  return { connection, lease, heard }
+}
+
+t.test('a lease that was stopped before Redis came is not taken any more', async t => {
+  const { connection, lease, heard } = lonely('connecting', 5000)
   const started = lease.start()
   await lease.stop()
   connection.emit('ready')
   await started
-  t.same(ran, ['leave'])
+  t.same(heard, ['leave'])
   t.equal(lease.holder(), undefined)
+})
+
+t.test('a lease counts from when it was asked for: Redis may have begun to count then', async t => {
+  const ttl = 200
+  const { lease, heard } = lonely('ready', ttl, async () => {
+    // An answer that takes as long as the lease lives.
+    for (const asked = performance.now(); performance.now() < asked + ttl; )
+      await new Promise(resolve => setTimeout(resolve, 20))
+    return '1:me'
+  })
+  await lease.start()
+  t.equal(lease.holder(), undefined)
+  t.same(heard, ['beat', 'held', 'lost'])
+  await lease.stop()
+})
+
+t.test('whoever loses the connection stops sending at once: the Redis that comes back may be another', async t => {
+  const { connection, lease, heard } = lonely('ready', 60_000)
+  await lease.start()
+  t.equal(lease.holder(), '1:me')
+  connection.emit('close')
+  t.same(heard, ['beat', 'held', 'lost'])
+  t.equal(lease.holder(), undefined)
+  await lease.stop()
 })
 
 t.test('dead letters in a Redis that hangs up: said without its address', async t => {

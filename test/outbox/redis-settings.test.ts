@@ -156,6 +156,35 @@ else {
     })
   })
 
+  t.test('where Redis has replicas an append resolves after one was asked', async t => {
+    const { outbox, redis: connection } = replica(t, redis.url)
+    await outbox.start()
+    await new Promise<void>(resolve => {
+      connection.info = (async () => {
+        setImmediate(resolve)
+        return 'connected_slaves:1'
+      }) as unknown as typeof connection.info
+    })
+    let confirm = (_: number) => {}
+    const asked = new Promise<void>(resolve => {
+      connection.wait = (() => {
+        resolve()
+        return new Promise<number>(answer => {
+          confirm = answer
+        })
+      }) as unknown as typeof connection.wait
+    })
+    let appended = false
+    const append = Promise.resolve(outbox.append([entry('u:ann', 1)])).then(() => {
+      appended = true
+    })
+    await asked
+    await connection.ping()
+    t.equal(appended, false)
+    confirm(1)
+    await append
+  })
+
   t.test('an outbox that was never started, and one that finds no Redis', async t => {
     const { outbox } = replica(t, redis.url)
     t.same(await outbox.claim(ALL), [])
