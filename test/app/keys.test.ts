@@ -5,6 +5,7 @@ import { makeKey } from '../helper/logtrail/logtrail.js'
 import { entry, type Program, startProxy } from '../helper/proxy.js'
 import { createKeyFolder } from '../oracle/key-folder.js'
 import { folder } from '../outbox/folder.js'
+import { until } from '../outbox/until.js'
 import { isError } from './is-error.js'
 
 const OFF = { RATE_LIMIT_MAX: '0', RATE_LIMIT_LOGS_MAX: '0', RATE_LIMIT_IP_MAX: '0' }
@@ -131,9 +132,7 @@ async function swap(
 
   const before = program.lines.length
   put('lt_production_wo_not_for_here_0123456789')
-  while (!program.lines.slice(before).some(line => line.includes('the key in use stays'))) {
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
+  await until(() => program.lines.slice(before).some(line => line.includes('the key in use stays')))
   t.equal((await program.post(entry())).status, status, 'a key that will not do is reported, and the old one kept')
   t.notMatch(program.lines.join(''), new RegExp(`${first}|${second}|not_for_here`), 'and no key is ever written')
 }
@@ -162,12 +161,12 @@ t.test('a new key that may do more than it should is taken, and warned about', a
     logtrail: { keys: [first, second] }
   })
   keys.put([second])
-  while (!program.lines.some(line => line.includes('another API key is in use now'))) {
-    await new Promise(resolve => setTimeout(resolve, 20))
-  }
+  await until(() => program.lines.some(line => line.includes('another API key is in use now')))
   t.ok(program.lines.some(line => /"level":"warn".*read/.test(line)))
   t.equal((await program.post(entry())).status, 201)
   t.equal(program.logtrail.stored().at(-1)?.key, second)
+  program.server.log.warn(`whatever writes ${second} into a line`)
+  t.match(program.lines.at(-1), /whatever writes \[SECRET\] into a line/)
 })
 
 for (const [delivery, status] of MODES.slice(1)) {
@@ -190,13 +189,13 @@ for (const [delivery, status] of MODES.slice(1)) {
     program.logtrail.revokeKey(first)
     const answers = Array.from({ length: 20 }, (_, i) => program.post(entry(), { user: `u${i}` }))
     const state = async () => (await program.get('/readyz')).body
-    for (let said = await state(); said.status !== 'degraded'; ) said = await state()
+    await until(async () => (await state()).status === 'degraded')
     t.match(await state(), { checks: { key: { ok: false }, upstream: { ok: false } } })
     t.ok(program.lines.some(line => line.includes('refused the API key')))
     program.logtrail.addKey(second)
     keys.put([second])
     t.ok((await Promise.all(answers)).every(answer => answer.status === status))
     await program.logtrail.waitFor(({ entries }) => entries().length === 21)
-    for (let said = await state(); said.status !== 'ok'; ) said = await state()
+    await until(async () => (await state()).status === 'ok')
   })
 }

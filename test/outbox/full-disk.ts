@@ -12,6 +12,8 @@ export function mountTmpfs(t: Test, path: string, options: string): boolean {
   return true
 }
 
+const ignore = () => {}
+
 /** Keeps this process from writing longer files until the returned function is called; undefined where that is impossible. */
 export function limitFileSize(t: Test, bytes: number): (() => void) | undefined {
   const limit = (soft: string) => execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${soft}:`])
@@ -21,8 +23,11 @@ export function limitFileSize(t: Test, bytes: number): (() => void) | undefined 
     return undefined
   }
   // The default of this signal is to end the process.
-  process.on('SIGXFSZ', () => {})
+  process.on('SIGXFSZ', ignore)
   const lift = () => void limit('unlimited')
-  t.after(lift)
+  t.after(() => {
+    lift()
+    process.off('SIGXFSZ', ignore)
+  })
   return lift
 }

@@ -144,6 +144,24 @@ t.test('a dead letter whose retry cannot be written stays one', async t => {
   await again.stop()
 })
 
+t.test('what was refused does not count against the bound', async t => {
+  const prepared = limitedFiles.prepare(t)
+  if (typeof prepared === 'string') return void t.plan(0, prepared)
+  const { path, makeRoom } = prepared
+  const events = new EventEmitter()
+  const options = { path, maxBytes: 3_000_000, reopenAfter: { first: 5, longest: 20 } }
+  const outbox = createDiskOutbox({ ...options, report: event => events.emit(event.kind, event) })
+  await outbox.start()
+  const large = entry('u:bob', 'x'.repeat(2_000_000))
+  await t.rejects(outbox.append([large]), { code: 'QUEUE_FULL' })
+  const writable = once(events, 'writable')
+  makeRoom()
+  await writable
+  await outbox.append([large])
+  t.match(outbox.stats(), { waiting: 1 })
+  await outbox.stop()
+})
+
 t.test('stopped while it cannot be written', async t => {
   const prepared = limitedFiles.prepare(t)
   if (typeof prepared === 'string') return void t.plan(0, prepared)

@@ -13,7 +13,7 @@ t.test('nobody there', async t => {
   await t.rejects(get(new URL('http://127.0.0.1:9/secret-path?token=1'), {}), { message: 'no answer (ECONNREFUSED)' })
 })
 
-t.test('a certificate nobody vouches for is refused, before anything is sent', async t => {
+t.test('a certificate nobody vouches for is refused, before anything is sent, whatever Node.js is told', async t => {
   let asked = 0
   const server = createServer({ key: PRIVATE_KEY, cert: CERTIFICATE }, (_, response) => {
     asked++
@@ -23,6 +23,7 @@ t.test('a certificate nobody vouches for is refused, before anything is sent', a
   const url = new URL(`https://localhost:${(server.address() as AddressInfo).port}/`)
   const strict = createHttpGet(limits)
   const trusting = createHttpGet({ ...limits, ca: CERTIFICATE })
+  t.intercept(process, 'env', { value: { ...process.env, NODE_TLS_REJECT_UNAUTHORIZED: '0' } })
   t.teardown(() => {
     strict.close()
     trusting.close()

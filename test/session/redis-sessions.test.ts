@@ -226,6 +226,17 @@ t.test('the client’s errors are not passed on: they carry the id', async t => 
   t.equal(error.cause, 'session store: Connection is closed.')
 })
 
+t.test('a Redis that refuses a thousand times is asked once more', async t => {
+  let refusals = 0
+  const get = async () => {
+    if (++refusals <= 1_000) throw new Error('LOADING')
+    return JSON.stringify({ passport: { user: 'ada' } })
+  }
+  const source = createRedisSessions({ ...APP, redis: { get, pttl: async () => 1 } })
+  for (let n = 0; n < 1_000; n++) await refusal(source, signed('id'))
+  t.same(await outcome(source, signed('id')), { userId: 'ada', via: 'cookie' })
+})
+
 t.test('what a configuration must have', async t => {
   const make = (more: object) => () => createRedisSessions({ ...APP, redis: {} as Redis, ...more })
   t.throws(make({ secrets: [] }), /^SESSION_SECRET/)
