@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import t from 'tap'
 import { entry, type Program, sign, startProxy } from '../helper/proxy.js'
 import { open, statuses, untilClosed } from '../helper/raw.js'
+import { until } from '../outbox/until.js'
 
 const body = JSON.stringify(entry())
 const head = `POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nSec-Fetch-Site: same-origin\r\nCookie: session=${sign()}\r\nContent-Length: ${body.length}\r\n\r\n`
@@ -37,7 +38,7 @@ t.test('who says less than a request is not waited for', async t => {
   for (const bytes of ['POST /logt', head.slice(0, -2), head, head + body.slice(1)]) {
     t.same(statuses(await halfClosed(program.url, bytes)), [400])
   }
-  while ((await inFlight(program)) > 0);
+  await until(async () => (await inFlight(program)) === 0)
   t.equal(program.logtrail.requests.length, 0)
 })
 
@@ -59,11 +60,11 @@ t.test('one that is gone for good is in flight no longer than its answer takes',
   const socket = connect(Number(port), hostname, () => socket.write(head + body))
   await program.logtrail.waitFor(({ requests }) => requests.length === 1)
   socket.destroy()
-  while ((await inFlight(program)) > 0);
+  await until(async () => (await inFlight(program)) === 0)
   const reset = connect(Number(port), hostname, () => reset.write(head + body))
   reset.on('error', () => {})
   await program.logtrail.waitFor(({ requests }) => requests.length === 2)
   reset.resetAndDestroy()
-  while ((await inFlight(program)) > 0);
+  await until(async () => (await inFlight(program)) === 0)
   t.match(program.lines.join(''), /"error_code":"CLIENT_GONE"/, 'a reset is seen at once')
 })

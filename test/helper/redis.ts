@@ -51,7 +51,12 @@ export async function startRedis(
     async start() {
       const options = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value])
       server = spawn('redis-server', options, { stdio: ['ignore', 'pipe', 'ignore'] })
-      for await (const chunk of server.stdout!) if (/ready to accept connections/i.test(String(chunk))) break
+      let said = ''
+      for await (const chunk of server.stdout!) {
+        said += chunk
+        if (/ready to accept connections/i.test(said)) return
+      }
+      throw new Error(`redis-server ended instead of serving:\n${said}`)
     },
     pause: () => void server?.kill('SIGSTOP'),
     resume: () => void server?.kill('SIGCONT'),

@@ -89,7 +89,9 @@ export async function startProgram(
   }
 }
 
-/** Until it holds; whoever calls has a time limit. */
-export async function until(holds: () => Promise<boolean> | boolean, everyMs = 25): Promise<void> {
-  while (!(await holds())) await pause(everyMs)
+/** Until it holds; rejects where it never does. */
+export async function until(holds: () => Promise<boolean> | boolean, everyMs = 25, ms = 60_000): Promise<void> {
+  for (const end = performance.now() + ms; !(await holds()); await pause(everyMs)) {
+    if (performance.now() > end) throw new Error(`did not come to hold in ${ms} ms: ${holds}`)
+  }
 }

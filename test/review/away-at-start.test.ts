@@ -2,6 +2,7 @@ import t from 'tap'
 import { freePort } from '../helper/free-port.js'
 import { entry, startProxy } from '../helper/proxy.js'
 import { startRedis } from '../helper/redis.js'
+import { until } from '../outbox/until.js'
 
 // "A session source, Redis or Logtrail that is down at start does not stop it: /readyz tells": of Logtrail it said that it
 // takes entries, until the first entry had come; and of a Redis that stood still that it was connected.
@@ -11,7 +12,10 @@ for (const DELIVERY of ['direct', 'pooled', 'queued']) {
     const folder = t.testdir({})
     const away = await startProxy(t, { env: { DELIVERY, QUEUE_PATH: `${folder}/away`, LOGTRAIL_URL } })
     let answer = await away.get('/readyz')
-    while (answer.body.checks.upstream.ok) answer = await away.get('/readyz')
+    await until(async () => {
+      answer = await away.get('/readyz')
+      return !answer.body.checks.upstream.ok
+    })
     t.match(answer, {
       status: 200,
       body: { status: 'degraded', checks: { upstream: { message: 'Logtrail cannot be reached (ECONNREFUSED)' } } }
@@ -32,14 +36,17 @@ t.teardown(() => redis?.stop())
 t.test('a Redis that stands still', { skip: redis ? false : 'redis-server is not installed' }, async t => {
   const { url, pause, resume } = redis!
   const program = await startProxy(t, { env: { REDIS_URL: url } })
-  const until = async (ok: boolean) => {
+  const told = async (ok: boolean) => {
     let answer = await program.get('/readyz')
-    while (answer.body.checks.redis.ok !== ok) answer = await program.get('/readyz')
+    await until(async () => {
+      answer = await program.get('/readyz')
+      return answer.body.checks.redis.ok === ok
+    })
     return answer
   }
-  t.match(await until(true), { body: { checks: { redis: { message: 'connected' } } } })
+  t.match(await told(true), { body: { checks: { redis: { message: 'connected' } } } })
   pause()
-  t.match(await until(false), { status: 200, body: { status: 'degraded' } })
+  t.match(await told(false), { status: 200, body: { status: 'degraded' } })
   resume()
-  await until(true)
+  await told(true)
 })

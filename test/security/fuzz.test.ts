@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import t from 'tap'
 import { books } from '../admin/scrape.js'
 import { entry, sign, startProxy } from '../helper/proxy.js'
+import { until } from '../outbox/until.js'
 
 /**
  * Pieces of requests in any order, with bytes changed and cut off, by clients that leave in any manner, before a Logtrail
@@ -75,10 +76,12 @@ for (const delivery of ['direct', 'pooled']) {
     for (let round = 0; round < 40; round++) await Promise.all(Array.from({ length: 15 }, client))
     program.logtrail.faults.clear()
     program.logtrail.faults.mix(undefined)
-    let status = await program.get('/status')
-    while (status.body.inFlight > 0) status = await program.get('/status')
+    await until(async () => (await program.get('/status')).body.inFlight === 0)
     let now = await books(program)
-    while (now.came !== now.went || now.waiting > 0) now = await books(program)
+    await until(async () => {
+      now = await books(program)
+      return now.came === now.went && now.waiting === 0
+    })
     t.ok(now.received > 20, `${now.received} entries`)
     t.equal((await program.post(entry())).status, 201, 'it goes on serving')
     t.notMatch(program.lines.join(''), /"level":"(error|fatal)","time":"[^"]*","err"/, 'and nothing is a fault of ours')

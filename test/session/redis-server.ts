@@ -25,7 +25,13 @@ export async function startRedis(): Promise<RedisServer> {
   const exited = once(server, 'exit')
   const killed = () => void server.kill('SIGKILL')
   process.on('exit', killed)
-  for await (const chunk of server.stdout!) if (/ready to accept connections/i.test(String(chunk))) break
+  let said = ''
+  const ready = () => /ready to accept connections/i.test(said)
+  for await (const chunk of server.stdout!) {
+    said += chunk
+    if (ready()) break
+  }
+  if (!ready()) throw new Error(`redis-server ended instead of serving:\n${said}`)
   const kill = async () => {
     server.kill('SIGKILL')
     await exited
