@@ -151,3 +151,9 @@ t.test('without a session a claimed actor is removed', async t => {
   t.equal(answer.headers.get('x-session-tag'), null)
   t.same(proxy.logtrail.entries(), [entry()])
 })
+
+t.test('a request of no page, without Authorization, is refused before anybody is asked whose it is', async t => {
+  const { post } = await startProxy(t)
+  const headers = { 'sec-fetch-site': undefined, cookie: 'session=no-session' }
+  isError(t, await post(entry(), { headers }), 403, 'ORIGIN_FORBIDDEN')
+})

@@ -67,6 +67,15 @@ t.test('full: refused', async t => {
   await queued.stop(0)
 })
 
+t.test('what cannot be stored is not answered as if it were', async t => {
+  const memory = createMemoryOutbox({ maxEntries: 100, now: () => 0 })
+  const outbox: Outbox = { ...memory, append: () => Promise.reject(new Error('no disk')) }
+  const { queued, deliver } = await createQueue({ outbox })
+  await queued.start()
+  await t.rejects(deliver('a', '1'), { message: 'no disk' })
+  await queued.stop(0)
+})
+
 t.test('too old: a dead letter', async t => {
   const { clock, upstream, queued, deliver, buried } = await createQueue({ maxAge: DAY })
   upstream.respond = unreachable

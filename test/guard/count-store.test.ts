@@ -89,6 +89,14 @@ t.test('what has ended is forgotten first, then those within their limit, offend
   t.equal(ask(full, 'offender0').current, 1, 'with nothing but offenders, the one whose window ends first goes')
 })
 
+t.test('whoever was refused entries is an offender, too', async t => {
+  const store = new CountStore(() => 0, 10)
+  store.take('offender', WINDOW, MAX, MAX)
+  t.match(store.take('offender', WINDOW, MAX, 1), { exceeded: true })
+  for (let n = 0; n < 50; n++) ask(store, `churn${n}`)
+  t.match(store.take('offender', WINDOW, MAX, 1), { current: MAX, exceeded: true })
+})
+
 t.test('a flood of new keys costs one sweep in many', async t => {
   const store = new CountStore(() => 0, 20_000)
   const started = process.cpuUsage()

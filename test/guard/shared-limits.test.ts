@@ -4,6 +4,7 @@ import { startBalancer } from '../helper/balancer.js'
 import { type Answer, entry, type Program, sign, startProxy } from '../helper/proxy.js'
 import { raw, statuses } from '../helper/raw.js'
 import { startRedis } from '../helper/redis.js'
+import { until } from '../outbox/until.js'
 
 const redis = await startRedis()
 if (!redis) t.plan(0, 'needs redis-server')
@@ -18,10 +19,7 @@ else {
     return programs
   }
   const connected = async (program: Program): Promise<void> => {
-    for (;;) {
-      const { body } = await program.get('/readyz')
-      if (body.checks.redis.ok) return
-    }
+    await until(async () => (await program.get('/readyz')).body.checks.redis.ok)
   }
   const client = new Redis(redis.url)
   t.teardown(() => client.disconnect())
@@ -246,9 +244,10 @@ else {
     t.equal(said().length, 1, 'said once')
     await redis.start()
     await connected(program!)
-    while (!program!.lines.some(line => line.includes('counted over all replicas again'))) {
+    await until(async () => {
       t.equal((await program!.post(entry())).status, 201)
-    }
+      return program!.lines.some(line => line.includes('counted over all replicas again'))
+    })
     t.match(program!.lines.join(''), /Redis is back/)
   })
 }

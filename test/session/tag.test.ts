@@ -10,6 +10,10 @@ t.test('one user, one tag, under one secret', async t => {
   t.not(createSessionTagger('other')('ada'), tag('ada'))
 })
 
+t.test('the tag outlives a new version: browsers keep what is unsent under it', async t => {
+  t.equal(createSessionTagger('secret')('ada'), '580777a9fa8cde81')
+})
+
 t.test('a crowd changes nothing', async t => {
   const tag = createSessionTagger('secret')
   const first = tag('user-0')
