@@ -150,3 +150,9 @@ t.test('callers are read once, and of more than ten thousand those who were away
   callerOf(address(1), undefined)
   t.equal(asked.length, 10_002)
 })
+
+t.test('what is no address stands for the socket that it came from, each time anew', async t => {
+  const callerOf = createCallers(() => false)
+  t.equal(callerOf('unknown', '192.0.2.1').address, '192.0.2.1')
+  t.equal(callerOf('unknown', '192.0.2.2').address, '192.0.2.2')
+})
