@@ -152,7 +152,7 @@ else {
     t.equal(await runCommand(['dead-letters', 'list'], wrong), 1)
     t.match(err, 'Redis cannot be used (ECONNREFUSED)')
     t.notMatch(err, 'hidden')
-    t.equal(await runCommand(['dead-letters', 'list'], { ...io, env: { QUEUE_STORE: 'redis' } }), 1)
+    t.equal(await runCommand(['dead-letters', 'list'], { ...io, env: { QUEUE_STORE: 'redis' } }), 78)
   })
 }
 
