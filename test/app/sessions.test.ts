@@ -6,6 +6,7 @@ import t from 'tap'
 import { createSessionTagger } from '../../src/session/tag.js'
 import { makeKey } from '../helper/logtrail/logtrail.js'
 import { entry, SECRET, sign, startProxy } from '../helper/proxy.js'
+import { raw, statuses } from '../helper/raw.js'
 import { isError } from './is-error.js'
 
 t.test('a session source that is down lets nobody in, and says when to come again', async t => {
@@ -156,4 +157,18 @@ t.test('a request of no page, without Authorization, is refused before anybody i
   const { post } = await startProxy(t)
   const headers = { 'sec-fetch-site': undefined, cookie: 'session=no-session' }
   isError(t, await post(entry(), { headers }), 403, 'ORIGIN_FORBIDDEN')
+})
+
+t.test('a second Authorization is not dropped unseen: two are refused', async t => {
+  const { url } = await startProxy(t)
+  const body = JSON.stringify(entry())
+  const post = (...tokens: string[]) =>
+    raw(
+      url,
+      `POST /logtrail/logs HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: application/json\r\n${tokens
+        .map(token => `Authorization: Bearer ${token}\r\n`)
+        .join('')}Content-Length: ${body.length}\r\n\r\n${body}`
+    )
+  t.same(statuses(await post(sign())), [201])
+  t.same(statuses(await post(sign(), sign({ sub: 'eve' }))), [401])
 })
