@@ -147,6 +147,8 @@ export async function registerIngest(
       visit.entries = reading.received
       const standing = limits.entries(visit.sender, reading.received)
       if (!(standing instanceof Promise)) return takeEntries(request, reply, reading, standing)
+      // by whoever is being asked, also where the client goes away meanwhile
+      visit.counted = true
       return standing
         .then(known => takeEntries(request, reply, reading, known))
         .catch((error: unknown) => refuse(visit, error))

@@ -1,4 +1,4 @@
-import { createMetrics } from '../admin/metrics.js'
+import { createMetrics, type Readings } from '../admin/metrics.js'
 import { GROUPS, type Name, takesFile, variable } from '../config/schema.js'
 
 /** The README's tables of variables, in Markdown. */
@@ -50,13 +50,8 @@ function wrap(text: string): string {
 
 /** The README's table of the metrics that are this program's own, by their help texts and labels. */
 export async function metricsTable(): Promise<string> {
-  const { registry } = createMetrics({
-    queue: () => ({ entries: 0, bytes: 0, oldestAgeSeconds: 0 }),
-    budgetRemaining: () => 0,
-    keys: () => [],
-    degraded: () => ({}),
-    logsPerMonth: 0
-  })
+  // nothing is read but at a scrape
+  const { registry } = createMetrics({} as Readings)
   const own = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('logtrail_bff_'))
   const rows = own.map(metric => {
     const { labelNames = [] } = metric as unknown as { labelNames?: readonly string[] }

@@ -153,7 +153,7 @@ export function createClientErrorAnswer(
     // Node.js says so again with whatever arrives next
     if (socket[REFUSED]) return
     socket[REFUSED] = true
-    const fault = new HttpError(PARSER_ERRORS[error.code ?? ''] ?? 'BAD_REQUEST')
+    const fault = new HttpError(PARSER_ERRORS[String(error.code)] ?? 'BAD_REQUEST')
     const last = socket[LAST]
     if (last === undefined || last.request.raw.complete) void refuseInTurn(socket, fault, onRefused, overLimit)
     else if (last.sent) end(socket)

@@ -253,6 +253,7 @@ t.test('tags that hang on the API key are warned about where replicas share limi
   }
   t.strictSame(configOf({ ...shared, SESSION_MODE: 'jwt', SESSION_JWT_SECRET: SHARED_SECRET }).warnings, [])
   t.strictSame(configOf({ ...shared, SESSION_MODE: 'redis', SESSION_SECRET: SHARED_SECRET }).warnings, [])
+  t.match(configOf({ ...shared, SESSION_MODE: 'none' }).warnings, [/whoever reaches/], 'there is nobody to tell apart')
   t.match(configOf({ ...shared, SESSION_MODE: 'none', SESSION_TAG_SECRET: SHARED_SECRET }).warnings, [
     /whoever reaches/,
     /^SESSION_TAG_SECRET is set but has no effect with SESSION_MODE=none/
