@@ -59,7 +59,7 @@ export function createLogger(options?: Options): Logger {
   const { base, level, batchSize, flushInterval, onDrop, captureErrors } = options ?? {}
   const threshold = LEVELS.indexOf(level as Level)
   const interval = flushInterval! >= 0 ? flushInterval! : 2000
-  const now = (): string => new Date(performance.timeOrigin + performance.now()).toISOString()
+  const now = (): string => new Date().toISOString()
 
   /** What was logged since the last flush, in batches; of the last one, the bytes. */
   const fresh: string[][] = []
@@ -157,7 +157,7 @@ export function createLogger(options?: Options): Logger {
       gone = false
     })
     addEventListener('online', hurry)
-    if (captureErrors) captured = createCapture(now, () => soon(patience()), drop)
+    if (captureErrors && threshold < 5) captured = createCapture(now, () => soon(patience()), drop)
     // Late, so that entries logged meanwhile tell who is signed in and nothing else needs to ask.
     setTimeout(() => store.waiting('')[0] && flush(), 2000)
   } catch {

@@ -108,7 +108,7 @@ export function createDelivery(
       if (ok) failures = 0
       else if (status === 401 && owner && owner !== tag) keep()
       else if (status === 400 && (good.length < batch.length || !batch[0])) {
-        if (good[0]) await send(good, owner)
+        if (good[0]) await send(good, owner || tag)
       } else if (half && (status === 413 || /BULK_LIMIT/.test(said.error_code!))) {
         if (status === 400) limit = half
         const rest = batch.splice(half)
@@ -126,7 +126,7 @@ export function createDelivery(
       }
     } catch {
       keep()
-      wait()
+      if (!left) wait()
     } finally {
       underway -= size
     }

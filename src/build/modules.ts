@@ -5,11 +5,27 @@ import { gzipSync } from 'node:zlib'
 import { buildSync } from 'esbuild'
 import { minify_sync } from 'terser'
 
-/** What the client must stay under on the wire (interface, "The browser client"), in bytes after gzip: 3 KiB. */
-export const MAX_GZIP = 3072
+/**
+ * What the client must stay under on the wire, in bytes after this process' gzip: 3 KiB (interface, "The browser client") also by
+ * the command `gzip -c`, which adds the file's name.
+ */
+export const MAX_GZIP = 3061
 
-/** Names between the client's parts, shortened; those of its interface, of entries and of the browser stay. */
-const INTERNAL = /^(recall|remember|know|putAside|waiting|take|limit|leave|run)$/
+/**
+ * Names between the client's parts, shortened; those of its interface, of entries and of the browser stay. Which letters
+ * they are makes some 10 bytes: best are those that terser gives the variables, so that `{ recall }` stays that short.
+ */
+const INTERNAL = {
+  recall: 's',
+  remember: 'c',
+  know: 'e',
+  putAside: 'k',
+  waiting: 'h',
+  take: 't',
+  limit: 'r',
+  leave: 'f',
+  run: 'v'
+}
 
 /** One of the browser's modules with all its parts as a single minified ES module. */
 export function bundle(entry: 'client' | 'pino'): string {
@@ -18,7 +34,9 @@ export function bundle(entry: 'client' | 'pino'): string {
     bundle: true,
     minify: true,
     // The adapter's only names are its interface with pino.
-    ...(entry === 'client' ? { mangleProps: INTERNAL } : {}),
+    ...(entry === 'client'
+      ? { mangleProps: new RegExp(`^(${Object.keys(INTERNAL).join('|')})$`), mangleCache: { ...INTERNAL } }
+      : {}),
     write: false,
     format: 'esm',
     target: 'es2021',

@@ -77,6 +77,14 @@ t.test('what the page does not catch', { skip }, async t => {
     )
   })
 
+  t.test('the level holds for them, too', async t => {
+    standIn.pages['/silent'] = appPage(undefined, "{ captureErrors: true, level: 'none' }")
+    const silent = await open(context, `${standIn.origin}/silent`)
+    await silent.evaluate(`dispatchEvent(new ErrorEvent('error', { message: 'unheard' })); log.flush()`)
+    t.same(entries(), [])
+    await silent.close()
+  })
+
   t.test('an error as the page goes is sent, too', async t => {
     await page.evaluate(`setTimeout(() => { setTimeout(() => location.href = '/capturing'); throw new Error('last') })`)
     await standIn.until(() => entries().some(({ message }) => message === 'last'))

@@ -105,7 +105,9 @@ t.test('where entries wait, and whose they are', async t => {
     page.log.info('old')
     await page.log.flush()
     const [key = ''] = Object.keys(page.storage).filter(name => name.includes('|'))
-    const [name, , random] = key.split('|')
+    const [name, time, random] = key.split('|')
+    const [, entry = ''] = page.storage[key]!.split('\n')
+    t.equal(Number(time), Date.parse(JSON.parse(entry).clientTimestamp), 'the day begins as it was logged, and once')
     page.storage[`${name}|${Date.now() - DAY - 1000}|${random}`] = page.storage[key]!
     delete page.storage[key]
     const next = await open(t, { storage: page.storage })
