@@ -15,7 +15,7 @@ export interface Fields {
 export interface Entry extends Fields {
   action: string
   level: Level
-  /** RFC 3339, by the page's monotonic clock. */
+  /** RFC 3339, by the machine's clock. */
   clientTimestamp: string
 }
 

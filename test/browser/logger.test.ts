@@ -36,7 +36,7 @@ t.test('the logger in a page', { skip }, async t => {
     }
   })
 
-  t.test('the time is the monotonic clock, whatever the wall clock does', async t => {
+  t.test('the time is by the clock of the machine, whatever the page has made of Date.now', async t => {
     await page.evaluate(`{
       const { now } = Date
       Date.now = () => 0
