@@ -170,7 +170,7 @@ export function createBudget({ requestsPerMinute, clock, random = Math.random }:
         // Not all replicas in the same moment, and none too early. Browsers are told Logtrail's own number.
         jitter = random() * Math.min(1000, ms / 10)
       }
-      pause('rate', Math.min(ms + jitter, QUOTA_PROBE), ms)
+      pause('rate', ms + jitter, ms)
     },
 
     spent(until) {

@@ -18,10 +18,7 @@ export type Verdict =
   /** Anything else: nothing is known of the entries. */
   | { kind: 'fault'; reason: string }
 
-/**
- * A mistake in Retry-After must not stop the logs for days. Up to a day it is believed as it is: browsers are told it, and in
- * direct mode nothing is sent until it is over (the budget of the other modes asks once an hour even so).
- */
+/** A mistake in Retry-After must not stop the logs for days. Up to a day it is believed as it is, and nothing is sent until it is over. */
 const MAX_RETRY_AFTER_MS = 86_400_000
 
 const QUOTA_CODES = new Set(['QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED', 'MONTHLY_LOG_LIMIT_EXCEEDED'])
@@ -149,13 +146,17 @@ function isJson(body: Buffer): boolean {
   }
 }
 
-/** Seconds or a date (RFC 9110, section 10.2.3). @returns ms from now, undefined where it says nothing sensible */
+/**
+ * Seconds or a date (RFC 9110, section 10.2.3). One without a zone is asctime's form, in UTC too (section 5.6.7), which
+ * `Date.parse` would take for this machine's own time.
+ * @returns ms from now, undefined where it says nothing sensible
+ */
 function readRetryAfter(value: string | undefined, now: number): number | undefined {
   if (value === undefined) return undefined
   const ms = /^\d{1,15}(\.\d{1,9})?$/.test(value)
     ? Number(value) * 1000
     : /^[A-Z][a-z]+,? .*\d\d:\d\d:\d\d/.test(value)
-      ? Date.parse(value) - now
+      ? Date.parse(/GMT$|UTC$|[+-]\d{4}$/.test(value) ? value : `${value} GMT`) - now
       : Number.NaN
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(Math.ceil(ms), 0), MAX_RETRY_AFTER_MS)
 }

@@ -121,6 +121,18 @@ t.test('429: our own next try comes a little later than Logtrail says, what is t
   t.equal(budget.pausedFor(), 31_000)
 })
 
+t.test('a Retry-After is waited out whole, however long; only a spent month is asked about meanwhile', async t => {
+  const clock = createFakeClock()
+  const budget = createBudget({ requestsPerMinute: 120, clock, random: () => 0 })
+  budget.limited(budget.take()!, 7_200_000, {})
+  t.equal(budget.pausedFor(), 7_200_000)
+  t.equal(budget.overIn(), 7_200_000)
+  await clock.advance(7_199_000)
+  t.equal(budget.take(), undefined)
+  await clock.advance(1000)
+  t.ok(budget.take())
+})
+
 t.test('429 without Retry-After: backoff with full jitter, at most until the reset that is told', async t => {
   const clock = createFakeClock()
   const budget = createBudget({ requestsPerMinute: 120, clock, random: () => 1 })

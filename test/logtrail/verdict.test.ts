@@ -62,6 +62,9 @@ t.test('429: the minute', async t => {
     ['Mon, 23 Nov 2026 21:59:00 GMT', 0],
     ['Tue, 24 Nov 2026 22:00:00 GMT', 86_400_000],
     ['Mon, 23 Nov 2099 22:00:30 GMT', 86_400_000],
+    // asctime's form, which names no zone and means UTC; one of its days has a single digit
+    ['Mon Nov 23 22:00:40 2026', 40_000],
+    ['Sun Nov  6 08:49:37 1994', 0],
     ['Xxx, 99 Xxx 2026 22:00:30 GMT', undefined]
   ]
   for (const [retryAfter, ms] of cases) {
@@ -70,6 +73,24 @@ t.test('429: the minute', async t => {
     t.strictSame(verdict(429, { error_code: 'RATE_LIMIT_PLAN_EXCEEDED' }, headers), expected, retryAfter ?? 'none')
   }
   t.strictSame(verdict(429, '<html>'), { kind: 'rate' })
+})
+
+t.test('a date without a zone is UTC wherever this program runs', async t => {
+  const zone = process.env.TZ
+  t.teardown(() => {
+    if (zone === undefined) delete process.env.TZ
+    else process.env.TZ = zone
+  })
+  for (const place of ['Asia/Tokyo', 'America/New_York']) {
+    process.env.TZ = place
+    for (const date of ['Mon Nov 23 22:30:00 2026', 'Mon, 23 Nov 2026 22:30:00 GMT']) {
+      t.strictSame(
+        verdict(429, '', { retryAfter: date }),
+        { kind: 'rate', retryAfterMs: 1_800_000 },
+        `${date}, ${place}`
+      )
+    }
+  }
 })
 
 t.test('429: the month, in both spellings and both forms', async t => {
