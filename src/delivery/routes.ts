@@ -87,11 +87,11 @@ async function inBrowsersWords(delivered: Promise<Receipt>, at: readonly number[
   }
 }
 
-/** Faults by the indexes of what was delivered, as the browser counts its entries. */
+/** Faults by the indexes of what was delivered, as the browser counts its entries. One beyond those names none of them. */
 export function inRequest(faults: readonly Fault[], positions: readonly number[]): Fault[] {
   return faults.map(fault => ({
     ...fault,
-    log_index: fault.log_index === null ? null : (positions[fault.log_index] ?? fault.log_index)
+    log_index: fault.log_index === null ? null : (positions[fault.log_index] ?? null)
   }))
 }
 
