@@ -109,8 +109,10 @@ export function createMask(
 
 const MOST_ROUNDS = 4
 
-/** How far from the end of a mask something may begin that ends behind it: a card's number, with its separators encoded. Being
- *  short it keeps the scan linear, however often one value lies in another. */
+/**
+ * How far from the end of a mask something may begin that ends behind it: a card's number, with its separators encoded. Being
+ * short it keeps the scan linear, however often one value lies in another.
+ */
 const REACH = 40
 
 /** The first place not before `from` that is so near to `to`, and not in the middle of a run of digits. */

@@ -103,23 +103,32 @@ const head = (session?: string) =>
     ''
   ].join('\r\n')
 
+/** So many spaces, each in a chunk of its own, over as many connections; the status that each is answered. */
+async function drip(url: string, connections: number, bytes: number, session: (n: number) => string | undefined) {
+  return Promise.all(
+    Array.from({ length: connections }, async (_, n) => {
+      const socket = open(url)
+      const received = untilClosed(socket)
+      socket.write(head(session(n)) + chunk(' ').repeat(bytes))
+      socket.end('0\r\n\r\n')
+      return statuses(await received)[0] as number
+    })
+  )
+}
+
+/** The status of a request, once there is room for it again. */
+async function afterwards(send: (method: string) => Promise<Response>): Promise<number> {
+  let status = 503
+  while (status === 503) ({ status } = await send('POST'))
+  return status
+}
+
 t.test('byte by byte it takes no more memory than whole', async t => {
   const limit = 128 * 1024
   const { url, send } = await startPressed(t, 100, { ANONYMOUS: 'allow', BODY_LIMIT: String(limit) })
-  const drip = Buffer.from(head() + chunk(' ').repeat(limit - 100))
-  const found = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const socket = open(url)
-      const received = untilClosed(socket)
-      socket.write(drip)
-      socket.end('0\r\n\r\n')
-      return statuses(await received)
-    })
-  )
-  for (const each of found) t.ok([400, 503].includes(each[0]!), `answered ${each}`)
-  let status = 503
-  while (status === 503) ({ status } = await send('POST'))
-  t.equal(status, 201)
+  const found = await drip(url, 6, limit - 100, () => undefined)
+  for (const each of found) t.ok([400, 503].includes(each), `answered ${each}`)
+  t.equal(await afterwards(send), 201)
 })
 
 t.test('while its session is asked for, too', async t => {
@@ -135,19 +144,9 @@ t.test('while its session is asked for, too', async t => {
     ANONYMOUS: 'allow',
     BODY_LIMIT: String(limit)
   })
-  const found = await Promise.all(
-    Array.from({ length: 20 }, async (_, n) => {
-      const socket = open(url)
-      const received = untilClosed(socket)
-      socket.write(head(`made-up-${n}`) + chunk(' ').repeat(limit - 100))
-      socket.end('0\r\n\r\n')
-      return statuses(await received)
-    })
-  )
-  for (const each of found) t.ok([401, 503].includes(each[0]!), `answered ${each}`)
-  let status = 503
-  while (status === 503) ({ status } = await send('POST'))
-  t.equal(status, 401)
+  const found = await drip(url, 20, limit - 100, n => `made-up-${n}`)
+  for (const each of found) t.ok([401, 503].includes(each), `answered ${each}`)
+  t.equal(await afterwards(send), 401)
 })
 
 t.test('the listener says that there is no room, also in the middle of a body, and goes on', async t => {
@@ -163,9 +162,7 @@ t.test('the listener says that there is no room, also in the middle of a body, a
   t.equal(first, 503)
   while (!said().includes('"short":"memory"')) await new Promise(resolve => setTimeout(resolve, 20))
   for (const { socket } of holding) socket.destroy()
-  let status = 503
-  while (status === 503) ({ status } = await send('POST'))
-  t.equal(status, 201)
+  t.equal(await afterwards(send), 201)
 
   /** The first answer that one of them gets, though its body is still coming. */
   function answered(): Promise<number[]> {

@@ -1,49 +1,22 @@
-import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { type LogtrailOptions, startLogtrail } from '../helper/logtrail/logtrail.js'
+import type { LogtrailOptions } from '../helper/logtrail/logtrail.js'
 import { entry } from '../helper/proxy.js'
 import { startRedis } from '../helper/redis.js'
+import { forkProgram } from './fork-program.js'
 
 /**
  * A machine's date may be set, back or on, while the program runs: nobody is locked out for as long as it jumped, nor let in
  * before the window is over.
  */
 
-const CHILD = fileURLToPath(new URL('children/jumping.ts', import.meta.url))
 const HOUR = 3_600_000
 
 async function startJumping(t: Test, env: Record<string, string>, options: LogtrailOptions = {}) {
-  const logtrail = await startLogtrail(options)
-  t.teardown(() => logtrail.close())
-  const child = fork(CHILD, [], {
-    cwd: t.testdir({}),
-    execArgv: ['--import', import.meta.resolve('tsx')],
-    env: {
-      PATH: process.env.PATH,
-      PORT: '0',
-      ADMIN_PORT: '0',
-      LOGTRAIL_API_KEY: logtrail.key,
-      LOGTRAIL_URL: logtrail.url,
-      LOGTRAIL_PLAN: 'professional',
-      SESSION_MODE: 'none',
-      ...env
-    },
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc']
+  const { child, urls } = await forkProgram(t, 'jumping.ts', {
+    env: { ADMIN_PORT: '0', SESSION_MODE: 'none', ...env },
+    logtrail: options
   })
-  const ended = once(child, 'close')
-  t.teardown(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
-  let said = ''
-  child.stdout!.setEncoding('utf8').on('data', text => {
-    said += text
-  })
-  const listening = /Server listening at (http:[^"]+)/
-  while (!listening.test(said)) await once(child.stdout!, 'data')
-  const [, url] = listening.exec(said)!
   return {
     async jump(ms: number) {
       child.send(ms)
@@ -51,7 +24,7 @@ async function startJumping(t: Test, env: Record<string, string>, options: Logtr
       return ms
     },
     async post() {
-      const { status, headers } = await fetch(`${url}/logtrail/logs`, {
+      const { status, headers } = await fetch(`${urls[0]}/logtrail/logs`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'sec-fetch-site': 'same-origin' },
         body: JSON.stringify(entry())

@@ -4,71 +4,59 @@
  * write of the answer to the browser's connection. Entries and answers are matched by the request's id, which is stamped
  * into the one (STAMP_CONTEXT) and a header of the other.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { makeKey } from '../helper/logtrail/logtrail.js'
 import { entry } from '../helper/proxy.js'
+import { noStrace } from '../helper/strace.js'
 import { startProgram, until } from './program.js'
 
 const TRACED = 'trace=write,pwrite64,writev,sendto,sendmsg,fdatasync,fsync'
 
-function canTrace(): boolean {
-  try {
-    execFileSync('strace', ['-o', '/dev/null', process.execPath, '--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
+t.test('the sync comes before the 202', { skip: noStrace }, async t => {
+  const cwd = t.testdir({})
+  const trace = join(cwd, 'trace')
+  const key = makeKey()
+  const env = {
+    DELIVERY: 'queued',
+    STAMP_CONTEXT: 'request_id',
+    LOGTRAIL_API_KEY: key,
+    // Nobody is there: nothing but what browsers send is written.
+    LOGTRAIL_URL: 'http://127.0.0.1:9/api/v1/workspace'
   }
-}
+  const program = await startProgram(env, cwd)
+  t.teardown(() => void program.child.process.kill('SIGKILL'))
+  const { pid } = program.child.process
+  const strace = spawn('strace', ['-f', '-y', '-s', '100000', '-e', TRACED, '-o', trace, '-p', String(pid)], {
+    stdio: ['ignore', 'ignore', 'pipe']
+  })
+  let said = ''
+  strace.stderr.setEncoding('utf8').on('data', text => {
+    said += text
+  })
+  await until(() => /attached/.test(said))
 
-t.test(
-  'the sync comes before the 202',
-  { skip: canTrace() ? false : 'strace is not installed or may not trace here' },
-  async t => {
-    const cwd = t.testdir({})
-    const trace = join(cwd, 'trace')
-    const key = makeKey()
-    const env = {
-      DELIVERY: 'queued',
-      STAMP_CONTEXT: 'request_id',
-      LOGTRAIL_API_KEY: key,
-      // Nobody is there: nothing but what browsers send is written.
-      LOGTRAIL_URL: 'http://127.0.0.1:9/api/v1/workspace'
-    }
-    const program = await startProgram(env, cwd)
-    t.teardown(() => void program.child.process.kill('SIGKILL'))
-    const { pid } = program.child.process
-    const strace = spawn('strace', ['-f', '-y', '-s', '100000', '-e', TRACED, '-o', trace, '-p', String(pid)], {
-      stdio: ['ignore', 'ignore', 'pipe']
-    })
-    let said = ''
-    strace.stderr.setEncoding('utf8').on('data', text => {
-      said += text
-    })
-    await until(() => /attached/.test(said))
+  const answers = [await program.post('ada', entry()), await program.post('ada', [entry(), entry()])]
+  answers.push(...(await Promise.all(Array.from({ length: 20 }, (_, i) => program.post(`u${i}`, entry())))))
+  t.ok(
+    answers.every(answer => answer?.status === 202),
+    'all are acknowledged'
+  )
+  const ids = answers.map(answer => answer?.headers.get('x-request-id') as string)
+  const ended = new Promise(resolve => strace.once('close', resolve))
+  strace.kill('SIGINT')
+  await ended
+  await program.kill()
 
-    const answers = [await program.post('ada', entry()), await program.post('ada', [entry(), entry()])]
-    answers.push(...(await Promise.all(Array.from({ length: 20 }, (_, i) => program.post(`u${i}`, entry())))))
-    t.ok(
-      answers.every(answer => answer?.status === 202),
-      'all are acknowledged'
-    )
-    const ids = answers.map(answer => answer?.headers.get('x-request-id') as string)
-    const ended = new Promise(resolve => strace.once('close', resolve))
-    strace.kill('SIGINT')
-    await ended
-    await program.kill()
-
-    const { order, syncs } = read(readFileSync(trace, 'utf8').split('\n'), ids)
-    t.strictSame(
-      ids.map(id => order.get(id)),
-      ids.map(() => 'answered after its sync')
-    )
-    t.ok(syncs >= 3 && syncs <= ids.length, `${ids.length} requests, ${syncs} syncs`)
-  }
-)
+  const { order, syncs } = read(readFileSync(trace, 'utf8').split('\n'), ids)
+  t.strictSame(
+    ids.map(id => order.get(id)),
+    ids.map(() => 'answered after its sync')
+  )
+  t.ok(syncs >= 3 && syncs <= ids.length, `${ids.length} requests, ${syncs} syncs`)
+})
 
 /** What the trace says of each request, and how many syncs of the log it holds. */
 function read(lines: readonly string[], ids: readonly string[]) {

@@ -59,6 +59,16 @@ function overwrite(file: string, at: number, bytes: Buffer): void {
   closeSync(opened)
 }
 
+/** Writes over the beginning of a text that a stopped queue holds, in a table: LevelDB writes its log out as one when it opens. */
+async function spoil(path: string, text: string): Promise<void> {
+  const outbox = createDiskOutbox({ path, maxBytes: 1e9 })
+  await outbox.start()
+  await outbox.stop()
+  const store = join(path, 'store')
+  const table = join(store, readdirSync(store).filter(name => name.endsWith('.ldb'))[0] as string)
+  overwrite(table, readFileSync(table).indexOf(text.slice(0, 30)), Buffer.from('######'))
+}
+
 function contents(folder: string): Buffer[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter(file => file.isFile())
@@ -269,13 +279,7 @@ t.test('the books balance where an entry that expires is damaged', async t => {
   const texts = [1, 2, 3].map(seed => random(seed, 6000))
   await first.append(texts.map(text => ({ user: 'u:ann', body: JSON.stringify({ text }) })))
   await first.stop()
-  // LevelDB writes its log out as a table when it opens.
-  const second = createDiskOutbox({ path, maxBytes: 1e9 })
-  await second.start()
-  await second.stop()
-  const store = join(path, 'store')
-  const table = join(store, readdirSync(store).filter(name => name.endsWith('.ldb'))[0] as string)
-  overwrite(table, readFileSync(table).indexOf(texts[1]!.slice(0, 30)), Buffer.from('######'))
+  await spoil(path, texts[1]!)
 
   const told: number[] = []
   const events: OutboxEvent[] = []
@@ -357,14 +361,7 @@ t.test('a damaged dead letter is listed and purged, not retried', async t => {
   await first.append([{ user: 'u:ann', body: JSON.stringify({ text }) }])
   await first.bury((await first.claim(ALL)).map(({ id }) => ({ id, reason: { code: 'X', message: 'x' } })))
   await first.stop()
-  // LevelDB writes its log out as a table when it opens.
-  const second = createDiskOutbox({ path, maxBytes: 1e9 })
-  await second.start()
-  await second.stop()
-  const store = join(path, 'store')
-  const table = join(store, readdirSync(store).filter(name => name.endsWith('.ldb'))[0] as string)
-  const at = readFileSync(table).indexOf(text.slice(0, 30))
-  overwrite(table, at, Buffer.from('######'))
+  await spoil(path, text)
   const outbox = createDiskOutbox({ path, maxBytes: 1e9 })
   await outbox.start()
   t.match(outbox.stats(), { deadLetters: 1 })

@@ -5,11 +5,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { noStrace } from '../helper/strace.js'
 import type { Note } from './children/refused-syncs.js'
 import { folder } from './folder.js'
-import { skip, trace } from './trace.js'
+import { trace } from './trace.js'
 
-t.test('what was refused because of its sync has not happened', { skip }, async t => {
+t.test('what was refused because of its sync has not happened', { skip: noStrace }, async t => {
   const path = folder(t)
   const opened: string[] = []
   let refused = 0

@@ -3,18 +3,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { child, childEnv } from './child.js'
 
-function canTrace(): boolean {
-  try {
-    execFileSync('strace', ['-o', '/dev/null', process.execPath, '--version'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** For tap's `skip` option. */
-export const skip = canTrace() ? false : 'strace is not installed or may not trace here'
-
 /** A log of LevelDB, as the system calls show it. */
 export interface Log {
   file: string

@@ -85,15 +85,7 @@ function showState() {
   write('announce', `The proxy is ${status.status}${note ? `: ${note}` : ''}`)
   write(
     'about',
-    'Version ' +
-      status.version +
-      ' · ' +
-      status.delivery +
-      ' delivery · up ' +
-      seconds(status.uptimeSeconds) +
-      ' · ' +
-      count(status.inFlight) +
-      ' in flight'
+    `Version ${status.version} · ${status.delivery} delivery · up ${seconds(status.uptimeSeconds)} · ${count(status.inFlight)} in flight`
   )
   document.title = `${status.status === 'ok' ? '' : `(${status.status}) `}logtrail-bff status`
 }
@@ -113,17 +105,8 @@ function showTiles() {
   )
   write('entries', count(minute.delivered))
   write('entries-note', `of ${count(minute.received)} received`)
-  for (const [id, there] of [
-    ['waiting', queue],
-    ['budget', budget]
-  ])
-    byId(id).closest('.tile').hidden = !there
-  for (const [id, there] of [
-    ['waiting', queue],
-    ['age', queue],
-    ['budget', budget]
-  ])
-    byId(`card-${id}`).hidden = !there
+  byId('waiting').closest('.tile').hidden = byId('card-waiting').hidden = byId('card-age').hidden = !queue
+  byId('budget').closest('.tile').hidden = byId('card-budget').hidden = !budget
   if (queue) {
     write('waiting', count(queue.entries))
     write(
