@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import { createServer, Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import {
   CONNECTION_OPTIONS,
   createClientErrorAnswer,
   guardConnections,
+  onceOver,
   type RefusedConnection
 } from '../../src/guard/connections.js'
 import { entry, sign, startProxy } from '../helper/proxy.js'
@@ -280,6 +283,23 @@ t.test('a socket that is gone is not written to', async t => {
   t.teardown(() => server.close())
   const received = await raw(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'GARBAGE\r\n\r\n')
   t.equal(received, '')
+})
+
+t.test('a body that goes wrong behind its answer has none of its own: the connection ends', async t => {
+  const onRefused = () => t.fail('nothing is refused')
+  const app = fastify({ clientErrorHandler: createClientErrorAnswer(onRefused, nobody) })
+  t.teardown(() => app.close())
+  app.addHook('onRequest', async (_request, reply) => {
+    onceOver(reply, () => {})
+    const unfinished = new Readable({ read() {} })
+    unfinished.push('refused')
+    return reply.code(401).send(unfinished)
+  })
+  app.post('/', async () => {})
+  const socket = open(await app.listen())
+  socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n')
+  socket.once('data', () => socket.write('no size\r\n'))
+  t.same(statuses(await untilClosed(socket)), [401])
 })
 
 t.test('requests one behind the other, whose client goes away: none stays in flight', async t => {
