@@ -43,7 +43,7 @@ export function createReader(rules: Rules, options: ReaderOptions = {}): Reader 
   /** @param positions undefined where nothing was left out */
   function reading(received: number, entries: string[], positions: number[] | undefined): Reading {
     const { faults, counts, notes } = way
-    if (faults.length > 0) throw refuse(faults, way.wrongEnvironments(), received)
+    if (faults.length > 0) throw refuse(faults, way.environmentAlone(), received)
     const { filtered, trimmed, redacted } = counts
     return { received, entries, filtered, positions, trimmed, redacted, notes }
   }
@@ -89,7 +89,7 @@ export function createReader(rules: Rules, options: ReaderOptions = {}): Reader 
   }
 }
 
-function refuse(faults: readonly Fault[], environments: number, received: number): RefusedEntries {
-  const code = faults.length === environments ? 'VALIDATION_INVALID_ENVIRONMENT' : 'VALIDATION_FAILED'
+function refuse(faults: readonly Fault[], environmentAlone: boolean, received: number): RefusedEntries {
+  const code = environmentAlone ? 'VALIDATION_INVALID_ENVIRONMENT' : 'VALIDATION_FAILED'
   return new RefusedEntries(code, received, { faults })
 }

@@ -32,8 +32,8 @@ export interface Way {
   readonly faults: Fault[]
   readonly notes: readonly Note[]
   readonly counts: { filtered: number; trimmed: number; redacted: number }
-  /** How many of the faults speak of the environment alone. */
-  wrongEnvironments(): number
+  /** Whether nothing is known to be wrong but environments, also of what is not listed among the faults. */
+  environmentAlone(): boolean
 }
 
 export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
@@ -73,17 +73,23 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   let faults: Fault[] = []
   let notes: Note[] = NO_NOTES as Note[]
   let counts = { filtered: 0, trimmed: 0, redacted: 0 }
-  let environments = 0
+  let environmentAlone = true
   let at: number | null = null
   let userId: string | undefined
   let stamps: Fields = {}
 
-  function fault(field: string, message: string): void {
+  function list(field: string, message: string): void {
     if (faults.length <= MAX_FAULTS) faults.push({ log_index: at, field, message })
   }
 
+  function fault(field: string, message: string): void {
+    environmentAlone = false
+    list(field, message)
+  }
+
   function faultAt(field: () => string, message: string): void {
-    if (faults.length <= MAX_FAULTS) fault(field(), message)
+    environmentAlone = false
+    if (faults.length <= MAX_FAULTS) list(field(), message)
   }
 
   function note(deed: Deed, field: () => string): void {
@@ -133,8 +139,8 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
   function checkEnvironment(raw: Fields): void {
     const given = raw.environment
     if (given === undefined || given === environment) return
-    if (typeof given === 'string') environments++
-    fault('environment', `must be ${environment}, the server's own, or be left out`)
+    if (typeof given !== 'string') environmentAlone = false
+    list('environment', `must be ${environment}, the server's own, or be left out`)
   }
 
   /** Everything that is wrong with `raw`, once it is known that something is. */
@@ -229,7 +235,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
       faults = []
       notes = NO_NOTES as Note[]
       counts = { filtered: 0, trimmed: 0, redacted: 0 }
-      environments = 0
+      environmentAlone = true
       userId = who.userId === undefined ? undefined : who.userId.toWellFormed()
       walk.escapes(escapes)
       if (stampsContext) stamps = contextStamps(rules.stampContext, who)
@@ -244,6 +250,6 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     get counts() {
       return counts
     },
-    wrongEnvironments: () => environments
+    environmentAlone: () => environmentAlone
   }
 }

@@ -176,6 +176,22 @@ t.test('the environment is the key’s, or left out', async t => {
   t.equal(mixed.faults?.length, 4)
 })
 
+t.test('that the environment alone is wrong is never said where more is known to be, listed or not', async t => {
+  const staging = { ...ENTRY, environment: 'staging' }
+  const beside = (...last: unknown[]) => refused(() => bulk([...Array(100).fill(staging), ...last]))
+  t.equal(beside(staging).code, 'VALIDATION_INVALID_ENVIRONMENT')
+  t.equal(beside(staging).faults?.length, 101)
+  t.equal(beside({ ...staging, action: '' }).code, 'VALIDATION_FAILED', 'a fault before it in the list')
+  t.equal(beside(JSON.parse(`${JSON.stringify(staging).slice(0, -1)},"__proto__":1}`)).code, 'VALIDATION_FAILED')
+  const nested = refused(() =>
+    bulk(
+      `[${`${JSON.stringify(staging)},`.repeat(100)}${OPEN_ENTRY},"environment":"staging","target":{"__proto__":1}}]`
+    )
+  )
+  t.equal(nested.code, 'VALIDATION_FAILED', 'and behind it')
+  t.equal(refused(() => single({ ...ENTRY, environment: 1 })).code, 'VALIDATION_FAILED', 'which is no environment')
+})
+
 t.test('timestamps are those of RFC 3339', async t => {
   const good = [
     '2026-11-23T21:59:18Z',
