@@ -55,6 +55,11 @@ export type Maxima = [number, number, number]
 /** Count and milliseconds left of the three, and whether the entries were counted. */
 export type Answers = [number, number, number, number, number, number, number]
 
+/** Whatever answers in the place of Redis, a proxy or a script of the same name, may answer anything. */
+function isAnswer(said: unknown, requests: number): said is number[] {
+  return Array.isArray(said) && said.length === ANSWERS * requests && said.every(Number.isSafeInteger)
+}
+
 interface Question {
   keys: string[]
   args: number[]
@@ -120,7 +125,7 @@ export function createSharedCounts(options: SharedCountsOptions): SharedCounts {
       open = undefined
       underWay++
       redis.run(question.keys, question.args).then(
-        said => end(said as number[]),
+        said => (isAnswer(said, question.requests) ? end(said) : end(undefined, 'Redis failed')),
         () => end(undefined, 'Redis failed')
       )
     }

@@ -6,7 +6,7 @@ const MAXIMA: Maxima = [3, 2, 1]
 
 /** A Redis that answers when the test says so. */
 function rig(patience = 60_000) {
-  const calls: { keys: readonly string[]; args: readonly number[]; answer(n: number[]): void; fail(): void }[] = []
+  const calls: { keys: readonly string[]; args: readonly number[]; answer(n: unknown): void; fail(): void }[] = []
   const told: (string | null)[] = []
   let ready = true
   let time = 0
@@ -109,4 +109,30 @@ t.test('away: not even asked', async t => {
   await turn()
   t.equal(calls.length, 0)
   t.same(told, ['Redis is away'])
+})
+
+t.test('an answer that is not seven numbers for each is a failure, not one of the process', async t => {
+  const { count, calls, told, turn, advance } = rig()
+  for (const answer of [
+    1,
+    null,
+    'OK',
+    undefined,
+    {},
+    [],
+    of(1),
+    [...of(1), ...of(2), 3],
+    [...of(1), ...of(2)].map(String)
+  ]) {
+    const asked = [count(KEYS, MAXIMA, 1), count(KEYS, MAXIMA, 1)]
+    await turn()
+    calls.at(-1)!.answer(answer)
+    t.same(await Promise.all(asked), [undefined, undefined], String(answer))
+    advance(1000)
+  }
+  t.same(told, ['Redis failed'], 'said once')
+  const well = count(KEYS, MAXIMA, 1)
+  await turn()
+  calls.at(-1)!.answer(of(3))
+  t.same(await well, of(3))
 })
