@@ -9,6 +9,7 @@ import { otherMethods } from './app/other-methods.js'
 import './app/visit.js'
 import { type ErrorCode, HttpError } from './errors.js'
 import { clientAddress, createCallers, isForwarded } from './guard/address.js'
+import { createAddressList } from './guard/address-list.js'
 import { createConnectionLimit } from './guard/connection-limit.js'
 import {
   ANSWER_HEADERS,
@@ -120,6 +121,8 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     }
   })
   const callerOf = createCallers(options.isSpared)
+  // not by `request.ips`: a trusted proxy that sends another of these headers, or none with an address in it, is trusted too
+  const isTrusted = createAddressList(options.trustProxy ?? [])
   const answerHeaders = Object.entries(ANSWER_HEADERS)
   const invalid = new WeakSet<object>()
   const drain = createDrain<FastifyReply>()
@@ -163,9 +166,9 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   app.addHook('onRequest', (request, reply, done) => {
     const { raw, headers } = request
     if (isCut(raw.socket)) return
-    // of a trusted proxy `ips` has the client's address besides the proxy's own, even where the two are the same
-    if (isForwarded(headers) && (request.ips?.length ?? 1) < 2) {
-      options.onUntrustedForwarding(clientAddress(undefined, raw.socket.remoteAddress))
+    if (isForwarded(headers)) {
+      const peer = clientAddress(undefined, raw.socket.remoteAddress)
+      if (!isTrusted(peer)) options.onUntrustedForwarding(peer)
     }
     const { address, key, spared } = callerOf(request.ip, raw.socket.remoteAddress)
     options.onAddress(address)

@@ -37,11 +37,12 @@ export function clientAddress(claimed: string | undefined, socketAddress: string
   return '0.0.0.0' // the socket is gone already
 }
 
+const FORWARDING = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'forwarded', 'x-real-ip'] as const
+
 /** Whether a request says that it comes by somebody else. */
 export function isForwarded(headers: IncomingHttpHeaders): boolean {
-  return (
-    headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined || headers['x-real-ip'] !== undefined
-  )
+  for (const name of FORWARDING) if (headers[name] !== undefined) return true
+  return false
 }
 
 /** Who sends, by address. */

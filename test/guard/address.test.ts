@@ -1,6 +1,7 @@
 import t from 'tap'
 import { clientAddress, createCallers, foldAddress } from '../../src/guard/address.js'
-import { entry, startProxy } from '../helper/proxy.js'
+import { createAddressList } from '../../src/guard/address-list.js'
+import { entry, type Program, startProxy } from '../helper/proxy.js'
 
 t.test('an address counts by what its owner has: one IPv4, one IPv6 /64', async t => {
   const same: [string, string][] = [
@@ -78,6 +79,42 @@ t.test('forwarding headers of anybody count for nothing, and are warned about on
   t.equal(warnings.length, 1)
   t.equal(JSON.parse(warnings[0]!).level, 'warn')
   t.notOk(proxy.lines.join('').includes('192.0.2.66'), 'nor are they believed in the log')
+})
+
+t.test('any of them is warned about, whatever it holds, and of a trusted proxy none', async t => {
+  const headers = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'forwarded']
+  const warned = (program: Program) => program.lines.some(line => line.includes('TRUST_PROXY'))
+  for (const name of headers) {
+    const proxy = await startProxy(t, { env: { TRUST_PROXY: '10.0.0.0/8,linklocal' } })
+    t.equal((await proxy.post(entry())).status, 201)
+    t.notOk(warned(proxy), 'without one there is nothing to warn about')
+    t.equal((await proxy.post(entry(), { headers: { [name]: '' } })).status, 201)
+    t.ok(warned(proxy), name)
+  }
+  for (const TRUST_PROXY of ['loopback', '127.0.0.1', '127.0.0.0/8', '::ffff:127.0.0.0/104']) {
+    const proxy = await startProxy(t, { env: { TRUST_PROXY } })
+    for (const name of headers) {
+      for (const value of ['', ' ', ',', 'unknown', '127.0.0.1']) {
+        t.equal((await proxy.post(entry(), { headers: { [name]: value } })).status, 201)
+        t.notOk(warned(proxy), `${name}: ${value} of ${TRUST_PROXY}`)
+      }
+    }
+  }
+})
+
+t.test('a list of addresses knows the ranges that words stand for', async t => {
+  const cases: [string, string, string][] = [
+    ['loopback', '127.255.0.1 ::1 ::ffff:127.0.0.1', '128.0.0.1 126.0.0.1 ::2'],
+    ['linklocal', '169.254.0.1 fe80::1 febf::1', '169.253.0.1 fec0::1'],
+    ['uniquelocal', '10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 fc00::1 fdff::1', '172.32.0.1 192.169.0.1 fe00::1'],
+    ['2001:db8::/32', '2001:db8::1', '2001:db9::1 127.0.0.1']
+  ]
+  for (const [word, inside, outside] of cases) {
+    const isListed = createAddressList([word])
+    for (const address of inside.split(' ')) t.ok(isListed(address), `${address} is ${word}`)
+    for (const address of outside.split(' ')) t.notOk(isListed(address), `${address} is not ${word}`)
+  }
+  t.notOk(createAddressList([])('127.0.0.1'))
 })
 
 t.test('a trusted proxy is believed about the one before it, and no further', async t => {
