@@ -80,6 +80,7 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
   }
 
   function remember(key: string, left: number): void {
+    over.delete(key)
     if (over.size >= MAX_KNOWN) over.delete(over.keys().next().value as string)
     over.set(key, now() + left)
   }
@@ -143,12 +144,10 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
         if (taken === 0) return standing(entriesMax, total, left, true)
         // for the time when Redis does not answer, which what Redis refused takes nothing of
         void local.entries(sender, entries)
-        const shared = entriesMax > 0 ? standing(entriesMax, total, left, false) : standing(0, 0, 0, false)
-        return requestsMax > 0
-          ? { ...shared, requests: standing(requestsMax, requests, requestsLeft, false) }
-          : entriesMax > 0
-            ? shared
-            : null
+        const byEntries = entriesMax > 0 ? standing(entriesMax, total, left, false) : null
+        if (requestsMax === 0) return byEntries
+        const byRequests = standing(requestsMax, requests, requestsLeft, false)
+        return { ...(byEntries ?? byRequests), requests: byRequests }
       })
     },
     uncounted(sender, wasAsked) {

@@ -177,7 +177,12 @@ t.test('more entries than a window allows are not asked about', async t => {
 t.test('limits that are off say nothing', async t => {
   t.equal(await limitsOf({ userRequests: 0, userEntries: 0 }).limits.entries(ADA, 1), null)
   t.match(await limitsOf({ userRequests: 0 }).limits.entries(ADA, 1), { limit: 50, remaining: 49, requests: undefined })
-  t.match(await limitsOf({ userEntries: 0 }).limits.entries(ADA, 1), { limit: 0, requests: { limit: 10 } })
+  t.match(await limitsOf({ userEntries: 0 }).limits.entries(ADA, 1), {
+    limit: 10,
+    remaining: 9,
+    exceeded: false,
+    requests: { limit: 10, remaining: 9 }
+  })
 })
 
 t.test('a Redis that fails is left alone for a while, which is said once', async t => {
@@ -205,4 +210,18 @@ t.test('it remembers ten thousand who are over a limit, and of more the latest',
   t.equal(limits.request(sender(0)), null)
   t.match(limits.request(sender(1)), { exceeded: true })
   t.match(limits.request(sender(10_000)), { exceeded: true })
+})
+
+t.test('who is remembered already takes nobody else’s place', async t => {
+  const { limits, state } = limitsOf()
+  state.answer = async () => [1, 900, 11, 900, 0, 900, 1]
+  const sender = (n: number): Sender => ({ addressKey: '192.0.2.1', userId: `u${n}` })
+  for (let n = 0; n < 10_000; n++) await limits.entries(sender(n), 1)
+  state.answer = async () => [1, 900, 12, 800, 0, 800, 1]
+  await limits.entries(sender(1), 1)
+  t.match(limits.request(sender(0)), { exceeded: true })
+  await limits.entries(sender(10_000), 1)
+  t.equal(limits.request(sender(0)), null)
+  await limits.entries(sender(10_001), 1)
+  t.match(limits.request(sender(1)), { exceeded: true }, 'and is among the latest again')
 })
