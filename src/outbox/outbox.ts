@@ -184,7 +184,8 @@ export interface Outbox {
 
   /**
    * `listener` is called after entries came to wait that may be claimed at once: appended, or retried dead letters; not by
-   * `release` or by settling. In the tick in which they came, many at once possibly. Returns what ends it.
+   * `release` or by settling. In the tick in which they came, or this process learned of them, many at once possibly. Returns
+   * what ends it.
    */
   onAppend(listener: () => void): () => void
 

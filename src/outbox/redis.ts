@@ -89,10 +89,8 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     beat: options.beat ?? 1000,
     ttl: options.lease ?? 5000,
     async onBeat(after) {
-      const more = after.waiting > known.waiting
-      know(after)
+      heard(after)
       health.well()
-      if (more) tell()
       await replicas.look()
       if (!settingsTold) await tellSettings()
       await settling.flush()
@@ -111,11 +109,27 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     onFault: health.failed,
     onEnd: know
   })
-  const settling = createSettling({ scripts, window, lease, now, know, failed: health.failed })
+  const settling = createSettling({ scripts, window, lease, now, heard, failed: health.failed })
 
   function know(after: Answer): void {
     known = after
     if (after.account !== undefined) counts.said(after.account, appending.size === 0)
+  }
+
+  /**
+   * Entries that came by other replicas are learned of from whatever Redis says first: a beat, or the answer to an acknowledgement.
+   * Whoever reads it tells, or nobody does.
+   * @param settle what is known to be gone by that answer leaves the window
+   */
+  function heard(after: Answer, settle: () => void = () => {}): void {
+    const before = unclaimed()
+    settle()
+    know(after)
+    if (unclaimed() > before) tell()
+  }
+
+  function unclaimed(): number {
+    return known.waiting - window.settled.size - window.claimed
   }
 
   function tell(): void {
@@ -139,8 +153,11 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     } catch (error) {
       throw health.failed(error)
     }
+    if (after.more === -1) {
+      heard(after)
+      throw new HttpError('QUEUE_FULL', { retryAfter: RETRY_FULL })
+    }
     know(after)
-    if (after.more === -1) throw new HttpError('QUEUE_FULL', { retryAfter: RETRY_FULL })
     counts.stored(entries.length)
     const confirmed = replicas.confirmed()
     if (confirmed) await confirmed
@@ -210,6 +227,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
           await settling.bury(ids.map(id => ({ id, reason })))
         } catch {
           window.release(ids)
+          tell()
           break
         }
         sum += ids.length
@@ -231,10 +249,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
       return stats
     },
 
-    deadLetters: createDeadLetters(redis, scripts, now, (after, retried) => {
-      know(after)
-      if (retried) tell()
-    }),
+    deadLetters: createDeadLetters(redis, scripts, now, heard),
 
     onAppend(listener) {
       listeners.add(listener)

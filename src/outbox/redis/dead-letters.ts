@@ -25,7 +25,7 @@ export function createDeadLetters(
   redis: Redis,
   scripts: Scripts,
   now: () => number,
-  moved: (after: Answer, retried: boolean) => void = () => {}
+  moved: (after: Answer) => void = () => {}
 ): DeadLetters {
   async function exhume(how: 'retry' | 'purge', which: readonly EntryId[] | 'all'): Promise<number> {
     let sum = 0
@@ -33,7 +33,7 @@ export function createDeadLetters(
       const after = (await scripts.run('exhume', how, Math.floor(now()), ...args)) as Answer
       const count = after.more as number
       sum += count
-      if (count > 0) moved(after, how === 'retry')
+      if (count > 0) moved(after)
       return count
     }
     if (which === 'all') {

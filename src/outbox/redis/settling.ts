@@ -13,7 +13,8 @@ export interface SettlingOptions {
   window: Window
   lease: Lease
   now: () => number
-  know: (after: Answer) => void
+  /** What Redis said; `settle` is called, as what is gone by that leaves the window. */
+  heard: (after: Answer, settle: () => void) => void
   failed: (error: unknown) => HttpError
 }
 
@@ -23,7 +24,7 @@ export interface Settling {
 }
 
 /** Brings to Redis what became of claimed entries. Each step names the lease, and does nothing once that is another's. */
-export function createSettling({ scripts, window, lease, now, know, failed }: SettlingOptions): Settling {
+export function createSettling({ scripts, window, lease, now, heard, failed }: SettlingOptions): Settling {
   let flushing: Promise<void> | undefined
 
   /** Brings to Redis what was settled here. Where that fails, the next beat does it, or whoever sends then. */
@@ -37,8 +38,7 @@ export function createSettling({ scripts, window, lease, now, know, failed }: Se
           lease.lost(holder)
           return
         }
-        window.confirmed(some.map(([id]) => id))
-        know(after)
+        heard(after, () => window.confirmed(some.map(([id]) => id)))
       }
     })()
       .catch(failed)
@@ -51,22 +51,26 @@ export function createSettling({ scripts, window, lease, now, know, failed }: Se
   async function buryInSlices(items: readonly { id: EntryId; reason: DeadReason }[]): Promise<void> {
     for (let i = 0; i < items.length; i += BURIED) {
       const some = items.slice(i, i + BURIED)
+      const ids = some.map(({ id }) => id)
+      const settle = () => {
+        window.lower(ids)
+        window.settle(ids, false)
+      }
       const holder = lease.holder()
       if (holder !== undefined) {
         const pairs = some.flatMap(({ id, reason }) => [`${id}-0`, JSON.stringify(cutReason(reason))])
         const after = await scripts.run('bury', holder, now(), ...pairs).catch(error => {
           throw failed(error)
         })
-        if (after === undefined) lease.lost(holder)
-        else know(after)
-        if (after === undefined) throw new HttpError('QUEUE_FULL', { cause: 'another process sends now' })
-      } else if (!lease.elsewhere()) {
-        throw new HttpError('QUEUE_FULL', { cause: 'Redis does not say who sends' })
-      }
-      // Where another process sends, it will bury them itself.
-      const ids = some.map(({ id }) => id)
-      window.lower(ids)
-      window.settle(ids, false)
+        if (after === undefined) {
+          lease.lost(holder)
+          throw new HttpError('QUEUE_FULL', { cause: 'another process sends now' })
+        }
+        heard(after, settle)
+      } else if (lease.elsewhere()) {
+        // It will bury them itself.
+        settle()
+      } else throw new HttpError('QUEUE_FULL', { cause: 'Redis does not say who sends' })
     }
   }
 
