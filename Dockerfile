@@ -55,7 +55,7 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "/app/dist/main.js", "health"]
 # Node.js 20 has this by itself. What 26 has keeps twice as many of the youngest objects: 30 MB, for nothing measurable.
-ENTRYPOINT ["node", "--max-semi-space-size=16", "/app/dist/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "/app/dist/main.js"]
 
 ARG VERSION=0.0.0-dev
 ARG REVISION=unknown

@@ -9,21 +9,23 @@ const STALLED_MS = 30_000
  * limit for writing: who never reads would keep a connection, and the answers on it, for ever.
  */
 export function cutStalled(server: Server, ms = STALLED_MS): void {
-  /** Bytes that waited to be written, at the last look. */
-  const waiting = new Map<Socket, number>()
+  /** Bytes that clients had taken at the last look, of those for whom more waited. */
+  const taken = new Map<Socket, number>()
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => {
       sockets.delete(socket)
-      waiting.delete(socket)
+      taken.delete(socket)
     })
   })
   const timer = setInterval(() => {
     for (const socket of sockets) {
-      if (socket.writableLength === 0) waiting.delete(socket)
-      else if (waiting.get(socket) === socket.writableLength) socket.destroy()
-      else waiting.set(socket, socket.writableLength)
+      // bytesWritten counts what waits, too
+      const bytes = socket.bytesWritten - socket.writableLength
+      if (socket.writableLength === 0) taken.delete(socket)
+      else if (taken.get(socket) === bytes) socket.destroy()
+      else taken.set(socket, bytes)
     }
   }, ms)
   timer.unref()

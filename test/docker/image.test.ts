@@ -51,7 +51,7 @@ t.test('the image', { skip }, async t => {
   await t.test('says how it is to be run', async t => {
     const config: ImageConfig = builder.config(TAG)
     t.match(config.User, /^[1-9]\d*:[1-9]\d*$/, 'a number, and not root')
-    t.same(config.Entrypoint, ['node', '--max-semi-space-size=16', '/app/dist/main.js'], 'node is PID 1')
+    t.same(config.Entrypoint, ['node', '--max-semi-space-size=8', '/app/dist/main.js'], 'node is PID 1')
     t.notOk(config.Cmd?.length)
     t.equal(config.StopSignal, 'SIGTERM')
     t.same(config.Healthcheck.Test, ['CMD', 'node', '/app/dist/main.js', 'health'], 'no shell, no curl')
