@@ -15,7 +15,8 @@ export const asFields = (error: any) => ({
 export function createCapture(
   now: () => string,
   onFirst: () => void,
-  drop: (entry: string, reason: 'overflow') => void
+  drop: (entry: string, reason: 'overflow') => void,
+  give: (entry: Entry) => void
 ) {
   let kinds: Record<string, Entry & ReturnType<typeof asFields>> = {}
   // biome-ignore lint/suspicious/noExplicitAny: an ErrorEvent or a PromiseRejectionEvent
@@ -23,7 +24,8 @@ export function createCapture(
     try {
       const entry = {
         ...asFields(event.reason ?? event.error ?? event.message),
-        action: `window.${event.type}`,
+        // biome-ignore lint/style/useTemplate: two bytes less in what browsers load
+        action: 'window.' + event.type,
         level: 'error' as const
       }
       const key = JSON.stringify(entry)
@@ -37,9 +39,9 @@ export function createCapture(
   }
   addEventListener('error', add)
   addEventListener('unhandledrejection', add)
-  return (): Entry[] => {
+  return (): void => {
     const all = Object.values(kinds)
     kinds = {}
-    return all
+    all.forEach(give)
   }
 }

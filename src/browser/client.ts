@@ -61,14 +61,14 @@ export function createLogger(options?: Options): Logger {
   const interval = flushInterval! >= 0 ? flushInterval! : 2000
   const now = (): string => new Date().toISOString()
 
-  /** What was logged since the last flush, in batches; of the last one, the bytes. */
+  /** What was logged since the last flush, in batches, newest first; of that one, the bytes. */
   const fresh: string[][] = []
-  let size = 0
-  /** Whether what waits is of the user that the last answer told; undefined while nothing waits. */
-  let sure: boolean | undefined
+  let size!: number
+  /** Whether what waits is of the user that the last answer told; neither while nothing waits. */
+  let sure: boolean | null | undefined
   /** Until when what is logged is taken to be of that user. */
   let trust = Infinity
-  let gone = false
+  let gone: boolean | undefined
   let due = Infinity
   let timer: ReturnType<typeof setTimeout> | undefined
   let running = Promise.resolve()
@@ -96,11 +96,11 @@ export function createLogger(options?: Options): Logger {
     else if (fresh[MAX_FRESH]) drop(entry, 'overflow')
     else {
       if (!fresh[0] || size + bytes >= MAX_PIECE) {
-        fresh.push([])
+        fresh.unshift([])
         size = 0
       }
       size += bytes
-      if (fresh[fresh.length - 1]!.push(entry) >= delivery!.limit()) size = MAX_PIECE
+      if (fresh[0]!.push(entry) >= delivery!.limit()) size = MAX_PIECE
       soon(fresh[1] || size === MAX_PIECE ? 0 : patience())
     }
   }
@@ -122,44 +122,47 @@ export function createLogger(options?: Options): Logger {
   const flush = (hurry?: boolean): Promise<void> => {
     running = running
       .then(async () => {
-        captured?.().forEach(add)
+        captured?.()
         clearTimeout(timer)
         due = Infinity
         trust = hurry ? 0 : Date.now() + interval
         const again = delivery!.run(sure, hurry)
         sure = true
         soon(await again)
-        if (!fresh[0]) sure = undefined
+        if (!fresh[0]) sure = null
       })
       .catch(() => {})
     return running
   }
   const leave = (): void => {
-    captured?.().forEach(add)
+    captured?.()
     delivery!.leave(sure)
-    sure = undefined
+    sure = null
     if (!gone) soon(1000)
   }
   const hurry = (): Promise<void> => flush(true)
 
   try {
     // On a server, or in a worker, there is none: that ends it here.
-    document.addEventListener('visibilitychange', () => (document.hidden ? leave() : hurry()))
-    const address = `${base ?? (SERVED.exec(import.meta.url) ?? [0, '/logtrail'])[1]}`.replace(/\/+$/, '')
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) leave()
+      else {
+        // It may be back from the back-forward cache.
+        gone = false
+        hurry()
+      }
+    })
+    const address = String(base ?? SERVED.exec(import.meta.url)?.[1] ?? '/logtrail').replace(/\/+$/, '')
     const store = createStore(`logtrail:${address}`, drop)
     delivery = createDelivery(address, store, batchSize ?? 50, drop, fresh)
     addEventListener('pagehide', () => {
       gone = true
       leave()
     })
-    // Back from the back-forward cache; that it is visible again has been told, too.
-    addEventListener('pageshow', () => {
-      gone = false
-    })
     addEventListener('online', hurry)
-    if (captureErrors && threshold < 5) captured = createCapture(now, () => soon(patience()), drop)
+    if (captureErrors && threshold < 5) captured = createCapture(now, () => soon(patience()), drop, add)
     // Late, so that entries logged meanwhile tell who is signed in and nothing else needs to ask.
-    setTimeout(() => store.waiting('')[0] && flush(), 2000)
+    soon(2000)
   } catch {
     muted = 1
   }

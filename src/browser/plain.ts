@@ -17,10 +17,9 @@ export function plain(value: unknown): unknown {
     try {
       let value = holder[key]
       if (value?.toJSON) value = value.toJSON()
-      const type = typeof value
-      if (type === 'string') return value.slice(0, MAX_STRING)
-      if (/bigint|symbol/.test(type)) return String(value)
-      if (!value || type !== 'object') return value
+      // A string, a symbol or a bigint.
+      if (/s|bi/.test(typeof value)) return String(value).slice(0, MAX_STRING)
+      if (!value || typeof value !== 'object') return value
       if (depth > MAX_DEPTH) return '[...]'
       const result: Anything = Array.isArray(value) ? [] : {}
       const keys = Object.keys(value)

@@ -36,11 +36,11 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
   }
   /** Values that the tabs share: `?`, who is signed in, `until`, when the server may be asked again, and the records. */
   const recall = (what: string): string => open()[name + what] ?? ''
-  const remember = (what: string, value: string): void => {
+  const remember = (what: string, value: string | number): void => {
     try {
-      open()[name + what] = value
+      open()[name + what] = value as string
     } catch {
-      box = { [name + what]: value }
+      box = { [name + what]: value as string }
     }
   }
   const read = (key: string): string[] => (open()[key] ?? '').split('\n')

@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Browser, BrowserContext, LaunchOptions, Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { launch } from './chromium.js'
 import { type StandIn, startStandIn } from './proxy-stand-in.js'
@@ -24,10 +24,10 @@ export interface App {
   profile(user?: string): Promise<BrowserContext>
 }
 
-export async function startApp(t: Test): Promise<App> {
+export async function startApp(t: Test, options?: LaunchOptions): Promise<App> {
   const standIn = await startStandIn()
   standIn.pages['/'] = appPage()
-  const browser = await launch()
+  const browser = await launch(options)
   t.teardown(async () => {
     await browser.close()
     await standIn.close()

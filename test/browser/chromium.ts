@@ -19,4 +19,7 @@ export const launchOptions: LaunchOptions = {
   ]
 }
 
-export const launch = (): Promise<Browser> => chromium.launch(launchOptions)
+export const launch = (options?: LaunchOptions): Promise<Browser> => chromium.launch({ ...launchOptions, ...options })
+
+/** As a person's does, and playwright's does not, it keeps a page that was left, whole, for the way back. */
+export const keepsPages: LaunchOptions = { ignoreDefaultArgs: ['--disable-back-forward-cache'] }

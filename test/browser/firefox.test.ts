@@ -13,6 +13,7 @@ t.test('in Firefox', { skip }, async t => {
   const standIn = await startStandIn()
   t.teardown(() => standIn.close())
   standIn.pages['/'] = appPage()
+  standIn.pages['/other'] = '<!doctype html><title>other</title>'
   const browser = await launchFirefox()
   t.teardown(() => browser.close())
   await browser.setCookie({ name: 'session', value: 'anna', domain: '127.0.0.1', path: '/', httpOnly: true })
@@ -66,6 +67,25 @@ t.test('in Firefox', { skip }, async t => {
     await page.goto(standIn.origin)
     await standIn.until(() => standIn.taken().length === 2)
     t.same(standIn.taken(), ['anna/offline.1', 'anna/offline.2'])
+    await page.close()
+  })
+
+  t.test('back from the cache of pages it waits for company again', async t => {
+    const page = await open()
+    await page.evaluate(`addEventListener('pageshow', event => { window.persisted = event.persisted })
+      window.slow = createLogger({ flushInterval: 1e6 })`)
+    await page.goto(`${standIn.origin}/other`)
+    await page.evaluate('history.back()').catch(() => {})
+    await page.waitForFunction('window.persisted')
+    await page.evaluate(`slow.info('a'); slow.flush()`)
+    await page.evaluate(`slow.info('b')`)
+    await standIn.until(() => standIn.taken().includes('anna/b'))
+    await page.evaluate(`slow.info('c'); slow.info('d')`)
+    await page.evaluate(`slow.info('e'); slow.flush()`)
+    t.same(
+      standIn.requests.map(({ entries }) => entries.map(({ action }) => action).join()),
+      ['a', 'b', 'c,d,e']
+    )
     await page.close()
   })
 
