@@ -65,7 +65,18 @@ export async function direct(app: FastifyInstance, options: DirectOptions): Prom
   const settle = (request: FastifyRequest, reply: FastifyReply, answer: UpstreamAnswer): void => {
     const date = clock.wall()
     const verdict = judge(answer, date)
+    tell(request, reply, answer, verdict, date)
+    // last, since of what fails before it `failed` tells
     onSettled(request, verdict.kind === 'delivered')
+  }
+
+  const tell = (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    answer: UpstreamAnswer,
+    verdict: Verdict,
+    date: number
+  ): void => {
     // of those that were under way before none says that the month is no longer spent
     if (limited?.asking === request && DEALT_WITH.has(verdict.kind)) limited = undefined
     // told 503 already, since this program ends: the books alone want to know

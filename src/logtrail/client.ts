@@ -27,8 +27,9 @@ export interface RequestOptions {
 }
 
 /**
- * For @fastify/reply-from an answer with no headers, none of which it could copy; its `stream`, on which the plugin does
- * nothing, is the answer as Logtrail gave it.
+ * For @fastify/reply-from an answer with no headers, none of which it could copy, and with a status that it can set, which
+ * is not so of all that may come (above 599); its `stream`, on which the plugin does nothing, is the answer as Logtrail
+ * gave it.
  */
 export interface RequestedAnswer {
   statusCode: number
@@ -42,7 +43,7 @@ export interface LogtrailClient {
    * Resolves with whatever Logtrail answered, once the whole of it is there. Redirects are not followed. A 401 or 403
    * is tried once more where the keyring has another key; nothing else is ever tried twice.
    * @param body JSON
-   * @throws UpstreamFault, also where the answer is over 1 MiB or repeats a key
+   * @throws UpstreamFault, also where the answer is none of Logtrail's and has no end, is compressed or repeats a key
    */
   post(route: UpstreamRoute, body: string | Buffer, options: PostOptions): Promise<UpstreamAnswer>
   /**
@@ -118,7 +119,7 @@ export function createLogtrailClient(options: LogtrailClientOptions): LogtrailCl
             callback(fault)
             return
           }
-          const result = { statusCode: answer.status, headers: {}, body: answer }
+          const result = { statusCode: 200, headers: {}, body: answer }
           try {
             callback(null, result)
           } catch (error) {

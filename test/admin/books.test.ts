@@ -71,7 +71,7 @@ t.test('direct: the books balance', async t => {
     'redirect',
     'not-found',
     'portal',
-    'huge'
+    'reset-within'
   ] as const
   for (const kind of faults) {
     program.logtrail.faults.push({ kind })
@@ -88,6 +88,13 @@ t.test('direct: the books balance', async t => {
 
   t.equal((await program.post(entry({ action: 'refused' }), { user: 'eve' })).status, 400)
   t.equal((await books(program)).rejected, refused + 17)
+  for (const [n, status] of [600, 999].entries()) {
+    program.logtrail.faults.push({ kind: 'status', status })
+    t.match(await program.post(entry(), { user: 'eve' }), { status: 502, body: { error_code: 'UPSTREAM_ERROR' } })
+    const strange = await books(program)
+    t.equal(strange.rejected, refused + 18 + n, 'a status that nobody may answer with is counted once')
+    t.equal(strange.went, strange.came)
+  }
   program.logtrail.latencyMs = 100
   await impatient(program, JSON.stringify(entry()))
   const gone = await until(program, ({ came, went }) => came === went)
@@ -98,7 +105,7 @@ t.test('direct: the books balance', async t => {
   t.equal((await program.post(entry(), { user: 'eve' })).status, 429)
   t.equal((await program.post(entry(), { user: 'eve' })).status, 429)
   const limited = await books(program)
-  t.equal(limited.rejected, refused + 19, 'answered here or there')
+  t.equal(limited.rejected, refused + 21, 'answered here or there')
   t.equal(limited.went, limited.came)
 })
 
