@@ -9,8 +9,19 @@ export interface AnswerHeaders extends Partial<Record<RateHeader, string>> {
 export interface UpstreamAnswer {
   status: number
   headers: AnswerHeaders
-  /** At most 1 MiB. Empty on 401 and 403, of which only the status counts, and where it came compressed unasked. */
+  /**
+   * At most 1 MiB. Empty where Logtrail's was longer, came compressed unasked or repeated a key, none of which passes any
+   * further, and on a 401 or 403 that speaks of the key.
+   */
   body: Buffer
+}
+
+/** An answer as it came, before it is known what of it may pass. */
+export interface Received extends UpstreamAnswer {
+  /** `body` is only the beginning. */
+  cut?: boolean
+  /** It came compressed unasked, and `body` is empty: what it is, its content type must tell. */
+  unread?: boolean
 }
 
 /** What `reply.from` of @fastify/reply-from hands to `onResponse`, where its connection is a client's `requestable`. */

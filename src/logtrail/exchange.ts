@@ -1,10 +1,10 @@
 import type { Dispatcher, Pool } from 'undici'
-import { type AnswerHeaders, readHeaders, type UpstreamAnswer } from './answer.js'
+import { type AnswerHeaders, type Received, readHeaders, type UpstreamAnswer } from './answer.js'
+import { AnswerBody } from './answer-body.js'
 import type { EchoGuard } from './echo.js'
 import { asFault, UpstreamFault } from './fault.js'
 import type { Keyring } from './keyring.js'
-
-export const MAX_ANSWER_BYTES = 1024 * 1024
+import { judge, type Verdict } from './verdict.js'
 
 /** What all exchanges of a client share. */
 export interface Wire {
@@ -22,6 +22,13 @@ const JSON_TYPE = 'application/json'
 const NOTHING = Buffer.alloc(0)
 const EXPIRED = new Error('the request is over')
 
+/** Why the words of an answer pass no further. */
+const UNUSABLE = {
+  ANSWER_ENCODED: 'is compressed',
+  ANSWER_TOO_LARGE: 'is too large',
+  ANSWER_ECHOES_KEY: 'repeats the key'
+} as const
+
 /**
  * One request to Logtrail under one deadline, from the connection to the last byte of the answer, with its one more try
  * by the other key. It is undici's handler itself, in the plainer of undici 7's two forms: no stream, no parsed headers
@@ -30,22 +37,22 @@ const EXPIRED = new Error('the request is over')
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #wire: Wire
   readonly #path: string
-  readonly #body: string | Buffer
+  readonly #sent: string | Buffer
   readonly #requestId: string
   readonly #done: Done
   readonly #signal: AbortSignal | undefined
   readonly #timer: NodeJS.Timeout
   #settled = false
   #retried = false
+  /** A first answer of which it is not certain that it spoke of the key. */
+  #doubted: { key: string; status: number } | undefined
   #abort: ((error?: Error) => void) | undefined
   #key = ''
   #started = 0
   #status = 0
   #headers: AnswerHeaders = {}
   #encoded = false
-  #first: Buffer = NOTHING
-  #more: Buffer[] | undefined
-  #size = 0
+  #body = new AnswerBody()
 
   constructor(
     wire: Wire,
@@ -58,7 +65,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ) {
     this.#wire = wire
     this.#path = path
-    this.#body = body
+    this.#sent = body
     this.#requestId = requestId
     this.#done = done
     this.#signal = signal
@@ -70,18 +77,18 @@ export class Exchange implements Dispatcher.DispatchHandler {
       }
       signal.addEventListener('abort', this)
     }
-    this.#send()
+    this.#send(wire.keyring.current())
   }
 
-  #send(): void {
-    const { pool, keyring, userAgent } = this.#wire
-    this.#key = keyring.current()
+  #send(key: string): void {
+    const { pool, userAgent } = this.#wire
+    this.#key = key
     this.#started = performance.now()
-    const headers = ['content-type', JSON_TYPE, 'accept', JSON_TYPE, 'user-agent', userAgent, 'x-api-key', this.#key]
+    const headers = ['content-type', JSON_TYPE, 'accept', JSON_TYPE, 'user-agent', userAgent, 'x-api-key', key]
     if (this.#requestId !== '') headers.push('x-request-id', this.#requestId)
     // The deadline is one for all: a drip of bytes would start undici's own anew with each.
     pool.dispatch(
-      { path: this.#path, method: 'POST', headers, body: this.#body, headersTimeout: 0, bodyTimeout: 0 },
+      { path: this.#path, method: 'POST', headers, body: this.#sent, headersTimeout: 0, bodyTimeout: 0 },
       this
     )
   }
@@ -102,15 +109,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onData(chunk: Buffer): boolean {
-    this.#size += chunk.length
-    if (this.#size > MAX_ANSWER_BYTES) {
-      this.#fail(new UpstreamFault('broken', 'ANSWER_TOO_LARGE', 'The answer of Logtrail is larger than 1 MiB'))
-    } else if (this.#size === chunk.length) {
-      this.#first = chunk
-    } else {
-      this.#more ??= [this.#first]
-      this.#more.push(chunk)
-    }
+    if (this.#body.add(chunk)) return true
+    const { kind } = judge(this.#received(), 0)
+    this.#stop(
+      kind === 'delivered' || kind === 'refused',
+      new UpstreamFault('broken', 'ANSWER_TOO_LARGE', 'The answer of Logtrail is larger than 16 MiB')
+    )
     return true
   }
 
@@ -119,37 +123,67 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { keyring, onRequest } = this.#wire
     const status = this.#status
     onRequest?.(status, (performance.now() - this.#started) / 1000)
+    const received = this.#received()
+    const { kind } = judge(received, Date.now())
     if (status === 401 || status === 403) {
-      const worthwhile = keyring.reject(this.#key, status)
-      if (worthwhile && !this.#retried) {
+      const next = this.#otherKey(kind === 'key')
+      if (next !== undefined && !this.#retried) {
         this.#retried = true
-        this.#more = undefined
-        this.#first = NOTHING
-        this.#size = 0
         this.#status = 0
-        this.#send()
+        this.#body = new AnswerBody()
+        this.#send(next)
         return
       }
-      this.#settle(null, { status, headers: {}, body: NOTHING })
-      return
+      received.headers = {}
+    } else if (kind === 'delivered') {
+      if (this.#doubted !== undefined) keyring.reject(this.#doubted.key, this.#doubted.status)
+      keyring.accept(this.#key)
     }
-    const success = status < 300
-    if (success) keyring.accept(this.#key)
-    if (this.#encoded && success) {
-      this.#settle(new UpstreamFault('broken', 'ANSWER_ENCODED', 'The answer of Logtrail is compressed'), null)
-      return
+    this.#conclude(received, kind)
+  }
+
+  #otherKey(certain: boolean): string | undefined {
+    const { keyring } = this.#wire
+    if (certain) return keyring.reject(this.#key, this.#status) ? keyring.current() : undefined
+    this.#doubted = { key: this.#key, status: this.#status }
+    return keyring.other(this.#key)
+  }
+
+  #received(): Received {
+    const unread = this.#encoded && this.#body.begun
+    const body = unread ? NOTHING : this.#body.bytes()
+    return { status: this.#status, headers: this.#headers, body, cut: this.#body.cut, unread }
+  }
+
+  /** What Logtrail decided stands, also where its words cannot pass any further: else what it took would be sent again. */
+  #conclude({ status, headers, body, cut, unread }: Received, kind: Verdict['kind']): void {
+    const { guard } = this.#wire
+    const keys = this.#keys()
+    for (const name of Object.keys(headers) as (keyof AnswerHeaders)[]) {
+      if (guard.inText(headers[name] as string, keys)) delete headers[name]
     }
-    const body = this.#encoded ? NOTHING : this.#more === undefined ? this.#first : Buffer.concat(this.#more)
-    if (this.#echoes(body)) {
-      this.#settle(new UpstreamFault('broken', 'ANSWER_ECHOES_KEY', 'The answer of Logtrail repeats the key'), null)
-      return
-    }
-    this.#settle(null, { status, headers: this.#headers, body })
+    const why = unread
+      ? 'ANSWER_ENCODED'
+      : cut
+        ? 'ANSWER_TOO_LARGE'
+        : guard.inBody(body, keys)
+          ? 'ANSWER_ECHOES_KEY'
+          : undefined
+    const answer = { status, headers, body: why === undefined && kind !== 'key' ? body : NOTHING }
+    // without its words a page of somebody else's would be taken for Logtrail's
+    if (why !== undefined && kind === 'fault' && judge(answer, 0).kind !== 'fault') {
+      const said = `The answer of Logtrail (${status}) ${UNUSABLE[why]}, and is none of its own`
+      this.#settle(new UpstreamFault('broken', why, said), null)
+    } else this.#settle(null, answer)
   }
 
   onError(error: Error): void {
     this.#abort = undefined
     if (this.#settled) return
+    if (this.#whole()) {
+      this.onComplete()
+      return
+    }
     this.#observeError()
     this.#settle(
       asFault(error, this.#status !== 0, text => this.#wire.guard.inText(text, this.#keys())),
@@ -157,20 +191,33 @@ export class Exchange implements Dispatcher.DispatchHandler {
     )
   }
 
+  /**
+   * Of an answer that did not end: whether nothing is missing all the same, since its JSON is whole or a 204 has none (RFC 9110,
+   * section 15.3.5). So it is with each answer where somebody on the way tells a wrong length, and the same entries would
+   * be sent without end.
+   */
+  #whole(): boolean {
+    if (this.#encoded || this.#body.cut || !(this.#body.begun || this.#status === 204)) return false
+    return judge(this.#received(), 0).kind === 'delivered'
+  }
+
   /** The signal's event. */
   handleEvent(): void {
-    this.#fail(cancelled())
+    this.#stop(false, cancelled())
   }
 
   expire(): void {
-    this.#fail(new UpstreamFault('timeout', 'DEADLINE', 'Logtrail did not answer in time'))
+    this.#stop(this.#whole(), new UpstreamFault('timeout', 'DEADLINE', 'Logtrail did not answer in time'))
   }
 
-  #fail(fault: UpstreamFault): void {
-    this.#observeError()
-    this.#settle(fault, null)
-    // Closes the connection. A request that still waits for one is let go in `onConnect`.
+  /** Ends it here, and closes the connection. A request that still waits for one is let go in `onConnect`. */
+  #stop(enough: boolean, fault: UpstreamFault): void {
     const abort = this.#abort
+    if (enough) this.onComplete()
+    else {
+      this.#observeError()
+      this.#settle(fault, null)
+    }
     this.#abort = undefined
     abort?.(EXPIRED)
   }
@@ -190,15 +237,6 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #keys(): readonly string[] {
     const keys = this.#wire.keyring.candidates()
     return keys.includes(this.#key) ? keys : [...keys, this.#key]
-  }
-
-  #echoes(body: Buffer): boolean {
-    const { guard } = this.#wire
-    const keys = this.#keys()
-    if (guard.inBody(body, keys)) return true
-    const headers = this.#headers
-    for (const name in headers) if (guard.inText(headers[name as keyof AnswerHeaders] as string, keys)) return true
-    return false
   }
 }
 

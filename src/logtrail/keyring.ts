@@ -26,7 +26,9 @@ export interface Keyring {
    * @returns whether the request is worth one more try with `current()`: it is another key, and not known as refused
    */
   reject(key: string, status: number): boolean
-  /** Logtrail answered 2xx to a request that carried this key. */
+  /** Another key than this one that is not known as refused: for where it is not certain whose the answer to this one was. */
+  other(key: string): string | undefined
+  /** Logtrail took the entries of a request that carried this key. */
   accept(key: string): void
   state(): { info: KeyInfo; state: KeyState }[]
   /** Takes other keys into use at once, all unproven. @throws Error without any part of a key, the old ones kept */
@@ -79,6 +81,8 @@ export function createKeyring(keys: readonly string[]): Keyring {
       }
       return current.key !== key && current.state !== 'refused'
     },
+
+    other: key => held.find(each => each.key !== key && each.state !== 'refused')?.key,
 
     accept(key) {
       if (current.key === key && current.state === 'accepted') return

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { type Fault, HttpError, type HttpErrorOptions } from '../errors.js'
-import type { UpstreamAnswer } from './answer.js'
+import type { Received, UpstreamAnswer } from './answer.js'
 import { readErrorBody } from './error-body.js'
 import { UpstreamFault } from './fault.js'
 
@@ -21,20 +21,26 @@ export type Verdict =
 /** A mistake in Retry-After must not stop the logs for days. Up to a day it is believed as it is, and nothing is sent until it is over. */
 const MAX_RETRY_AFTER_MS = 86_400_000
 
+const JSON_BEGINS = /^\s*[[{"]/
+const JSON_TYPE = /^application\/([\w.-]+\+)?json\b/i
+const PAGE_TYPE = /^text\/html\b/i
+
 const QUOTA_CODES = new Set(['QUOTA_MONTHLY_LOG_LIMIT_EXCEEDED', 'MONTHLY_LOG_LIMIT_EXCEEDED'])
 
 /** @param now ms since 1970 */
-export function judge(answer: UpstreamAnswer, now: number): Verdict {
+export function judge(answer: Received, now: number): Verdict {
   const { status, body, headers } = answer
   switch (status) {
     case 200:
     case 201:
     case 202:
     case 204:
-      return isEmpty(body) || isJson(body) ? { kind: 'delivered' } : fault(status, 'with a body that is no JSON')
+      return saysJson(answer) ? { kind: 'delivered' } : fault(status, 'with a body that is no JSON')
     case 401:
     case 403:
-      return { kind: 'key', status }
+      // Logtrail's own are JSON. A firewall on the way speaks of this request, and perhaps of one entry in it: taken for a
+      // word on the key it would stop everybody's.
+      return saysJson(answer) ? { kind: 'key', status } : fault(status, 'with a body that is no JSON')
     case 429: {
       if (QUOTA_CODES.has(readErrorBody(body)?.code ?? '')) return { kind: 'quota', untilMs: nextMonth(now) }
       const retryAfterMs = readRetryAfter(headers.retryAfter, now)
@@ -45,7 +51,7 @@ export function judge(answer: UpstreamAnswer, now: number): Verdict {
     case 422:
       // A portal's, or that of an nginx that was spoken plain http to. With 413 it is a reverse proxy's limit on the size of
       // bodies, which is on the way to stay: the batch must become smaller.
-      if (status !== 413 && isPage(body)) return fault(status, 'with a web page')
+      if (status !== 413 && isPage(answer)) return fault(status, 'with a web page')
       return refusal(body)
     default:
       return fault(status, status >= 300 && status < 400 ? 'a redirect, which is not followed' : 'not expected')
@@ -129,8 +135,14 @@ function refusal(body: Buffer): Verdict {
 }
 
 /** HTML, from somebody else on the way. */
-function isPage(body: Buffer): boolean {
-  return body.toString().trimStart().startsWith('<')
+function isPage({ body, unread, headers }: Received): boolean {
+  return unread ? PAGE_TYPE.test(headers.contentType ?? '') : body.toString().trimStart().startsWith('<')
+}
+
+/** Logtrail may say nothing, or JSON; of what is not there whole the beginning must do, or its type. */
+function saysJson({ body, cut, unread, headers }: Received): boolean {
+  if (unread) return JSON_TYPE.test(headers.contentType ?? '')
+  return cut ? JSON_BEGINS.test(body.toString()) : isEmpty(body) || isJson(body)
 }
 
 function isEmpty(body: Buffer): boolean {

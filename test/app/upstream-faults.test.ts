@@ -28,7 +28,9 @@ const FAULTS: [Fault, number, string][] = [
   [{ kind: 'status', status: 418 }, 502, 'UPSTREAM_ERROR'],
   [{ kind: 'status', status: 401 }, 502, 'UPSTREAM_REJECTED_KEY'],
   [{ kind: 'status', status: 403 }, 502, 'UPSTREAM_REJECTED_KEY'],
-  [{ kind: 'status', status: 401, body: 'html' }, 502, 'UPSTREAM_REJECTED_KEY'],
+  [{ kind: 'status', status: 401, body: 'empty' }, 502, 'UPSTREAM_REJECTED_KEY'],
+  [{ kind: 'status', status: 401, body: 'html' }, 502, 'UPSTREAM_ERROR'],
+  [{ kind: 'status', status: 403, body: 'html' }, 502, 'UPSTREAM_ERROR'],
   [{ kind: 'status', status: 400, body: 'html' }, 502, 'UPSTREAM_ERROR'],
   [{ kind: 'status', status: 422, body: 'html' }, 502, 'UPSTREAM_ERROR'],
   [{ kind: 'status', status: 413, body: 'html' }, 400, 'VALIDATION_FAILED'],
@@ -46,8 +48,8 @@ const FAULTS: [Fault, number, string][] = [
   [{ kind: 'redirect', status: 308 }, 502, 'UPSTREAM_ERROR'],
   [{ kind: 'not-found' }, 502, 'UPSTREAM_ERROR'],
   [{ kind: 'portal' }, 502, 'UPSTREAM_ERROR'],
-  [{ kind: 'echo-key' }, 502, 'UPSTREAM_ERROR'],
-  [{ kind: 'huge' }, 502, 'UPSTREAM_ERROR']
+  [{ kind: 'status', status: 600 }, 502, 'UPSTREAM_ERROR'],
+  [{ kind: 'status', status: 999, body: 'html' }, 502, 'UPSTREAM_ERROR']
 ]
 
 t.test('every fault of Logtrail gets its error, once, and the next request passes', async t => {
@@ -74,6 +76,24 @@ t.test('every fault of Logtrail gets its error, once, and the next request passe
     }
   }
 })
+
+t.test(
+  'what Logtrail took is delivered, once, also where its answer is too long to pass on or repeats the key',
+  async t => {
+    for (const DELIVERY of ['direct', 'pooled']) {
+      const proxy = await startProxy(t, { env: { ...OFF, DELIVERY } })
+      const answers: Fault[] = [{ kind: 'huge' }, { kind: 'huge', bytes: 20_000_000 }, { kind: 'echo-key' }]
+      for (const [n, fault] of answers.entries()) {
+        proxy.logtrail.faults.push(fault)
+        const answer = await proxy.post([entry(), entry()], { path: '/logtrail/logs/bulk' })
+        t.equal(answer.status, 201, `${DELIVERY}, ${JSON.stringify(fault)}`)
+        t.equal(answer.text, DELIVERY === 'direct' ? '' : '{"accepted":2}')
+        t.equal(proxy.logtrail.requests.length, n + 1)
+        t.equal(proxy.logtrail.entries().length, 2 * (n + 1))
+      }
+    }
+  }
+)
 
 t.test('Logtrail out of reach', async t => {
   const proxy = await startProxy(t, { env: { ...OFF, LOGTRAIL_TIMEOUT: '1500ms' } })

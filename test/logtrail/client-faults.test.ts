@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { UpstreamFault } from '../../src/logtrail/client.js'
+import { judge, type Verdict } from '../../src/logtrail/verdict.js'
 import { connect, KEY_A, RANDOM_A, startRaw, startUpstream } from './upstream.js'
 
 const ENTRY = '{"action":"a"}'
@@ -27,6 +28,10 @@ t.test('connections that end before, within and after the body', async t => {
     { name: 'closed within the headers', kind: 'unreachable', bytes: 'HTTP/1.1 201 Cre' },
     { name: 'closed within the body', kind: 'broken', bytes: `${HEAD}content-length: 20\r\n\r\n{"a":` },
     { name: 'reset within the body', kind: 'broken', bytes: `${HEAD}content-length: 20\r\n\r\n{"a":`, reset: true },
+    { name: 'closed before the body', kind: 'broken', bytes: `${HEAD}content-length: 20\r\n\r\n` },
+    { name: 'closed within a page', kind: 'broken', bytes: `${HEAD}content-length: 20\r\n\r\n<html>` },
+    { name: 'closed once its JSON was whole', kind: 'ok', bytes: `${HEAD}content-length: 20\r\n\r\n{"a":1}` },
+    { name: 'without the last chunk', kind: 'ok', bytes: `${HEAD}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n` },
     { name: 'closed within a chunk', kind: 'broken', bytes: `${HEAD}transfer-encoding: chunked\r\n\r\nff\r\n{"a":` },
     { name: 'no http at all', kind: 'broken', bytes: '\x00\x01\x02 SSH-2.0-nothing\r\n\r\n' },
     { name: 'wrong header', kind: 'broken', bytes: `${HEAD}x-y: a\x00b\r\n\r\n` },
@@ -42,6 +47,16 @@ t.test('connections that end before, within and after the body', async t => {
       name: 'an upgrade nobody wanted',
       kind: 'broken',
       bytes: 'HTTP/1.1 101 Up\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'
+    },
+    {
+      name: 'what is compressed, closed within it',
+      kind: 'broken',
+      bytes: `${HEAD}content-encoding: gzip\r\ncontent-length: 20\r\n\r\n{}`
+    },
+    {
+      name: 'closed within more than is kept',
+      kind: 'broken',
+      bytes: `${HEAD}content-length: 9999999\r\n\r\n["${'x'.repeat(1024 * 1024)}`
     },
     { name: 'well, then reset', kind: 'ok', bytes: `${HEAD}content-length: 2\r\n\r\n{}`, reset: true },
     { name: 'until the connection ends', kind: 'ok', bytes: `${HEAD}connection: close\r\n\r\n{}` }
@@ -136,6 +151,22 @@ t.test('the deadline holds for the whole of it', async t => {
   })
 })
 
+t.test('one that has said all by its deadline is understood, though it does not end', async t => {
+  let closed = () => {}
+  const over = new Promise<void>(resolve => {
+    closed = resolve
+  })
+  const upstream = await startRaw(t, socket => {
+    socket.on('close', closed)
+    socket.write(`${HEAD}transfer-encoding: chunked\r\n\r\n8\r\n{"id":1}\r\n`)
+  })
+  const { client, requests } = connect(t, upstream, { timeoutMs: 2000 })
+  const { status, body } = await client.post('logs', ENTRY, { requestId: '1' })
+  t.strictSame([status, body.toString()], [201, '{"id":1}'])
+  t.strictSame(requests, [201])
+  await over
+})
+
 t.test('a caller can give up: before, and while it runs', async t => {
   const upstream = await startRaw(t, () => controller.abort())
   const { client, requests } = connect(t, upstream)
@@ -155,38 +186,125 @@ t.test('a caller can give up: before, and while it runs', async t => {
   later.abort()
 })
 
-t.test('an answer over 1 MiB is cut off', async t => {
-  const upstream = await startUpstream(t, response => {
-    response.writeHead(201, { 'content-type': 'application/json' })
-    const more = () => {
-      while (!response.destroyed && response.write(Buffer.alloc(65536, 32)));
-    }
-    response.on('drain', more)
-    more()
-  })
-  const { client } = connect(t, upstream)
-  t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '1' })), {
-    kind: 'broken',
-    code: 'ANSWER_TOO_LARGE'
-  })
-
-  const large = await startUpstream(t, response => response.writeHead(201).end(Buffer.alloc(1024 * 1024, 32)))
-  const { client: other } = connect(t, large)
-  const just = await other.post('logs', ENTRY, { requestId: '1' })
-  t.equal(just.body.length, 1024 * 1024, 'just 1 MiB is fine')
+t.test('of an answer without end no more than 16 MiB are read: its beginning says what was decided', async t => {
+  const cases: [number, string, Verdict['kind'] | undefined][] = [
+    [201, '["', 'delivered'],
+    [400, '["', 'refused'],
+    [201, '<html>', undefined],
+    [401, '{"', undefined],
+    [500, '{"', undefined]
+  ]
+  for (const [status, beginning, kind] of cases) {
+    const name = `${status} ${beginning}`
+    let closed = () => {}
+    const over = new Promise<void>(resolve => {
+      closed = resolve
+    })
+    const upstream = await startUpstream(t, response => {
+      response.on('close', closed)
+      response.writeHead(status, { 'content-type': 'application/json' }).write(beginning)
+      const more = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65536, 'x')));
+      }
+      response.on('drain', more)
+      more()
+    })
+    const { client, requests } = connect(t, upstream)
+    const posted = client.post('logs', ENTRY, { requestId: '1' })
+    if (kind === undefined) t.match(await faultOf(t, posted), { kind: 'broken', code: 'ANSWER_TOO_LARGE' }, name)
+    else t.equal(judge(await posted, 0).kind, kind, name)
+    t.strictSame(requests, [kind === undefined ? 'error' : status], name)
+    await over
+  }
 })
 
-t.test('a compressed answer is none; its status counts where nothing was taken', async t => {
-  const upstream = await startUpstream(t, (response, _request, count) => {
-    response.writeHead(count === 1 ? 201 : 503, { 'content-encoding': 'gzip' }).end('\x1f\x8b')
-  })
-  const { client } = connect(t, upstream)
-  t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '1' })), { kind: 'broken', code: 'ANSWER_ENCODED' })
-  t.match(await client.post('logs', ENTRY, { requestId: '2' }), { status: 503, body: { length: 0 } })
+t.test('of an answer over 1 MiB nothing passes but what Logtrail decided', async t => {
+  const MIB = 1024 * 1024
+  const list = JSON.stringify([{ uuid: '1' }, 'x'.repeat(3 * MIB)])
+  const cases: [number, string, Verdict['kind'] | undefined][] = [
+    [201, list, 'delivered'],
+    [200, `"${'x'.repeat(MIB)}"`, 'delivered'],
+    [201, `<html>${'x'.repeat(MIB)}`, undefined],
+    [201, `OK ${'x'.repeat(MIB)}`, undefined],
+    [400, list, 'refused'],
+    [400, `<html>${'x'.repeat(MIB)}`, undefined],
+    [413, `<html>${'x'.repeat(MIB)}`, 'refused'],
+    [422, list, 'refused'],
+    [401, list, 'key'],
+    [403, `<html>${'x'.repeat(MIB)}`, undefined],
+    [500, list, 'fault']
+  ]
+  for (const [status, text, kind] of cases) {
+    const name = `${status} ${text.slice(0, 5)}`
+    const upstream = await startUpstream(t, response => response.writeHead(status).end(text))
+    const { client } = connect(t, upstream)
+    const posted = client.post('logs', ENTRY, { requestId: '1' })
+    if (kind === undefined) {
+      t.match(await faultOf(t, posted), { kind: 'broken', code: 'ANSWER_TOO_LARGE' }, name)
+      continue
+    }
+    const answer = await posted
+    t.strictSame(answer, { status, headers: {}, body: Buffer.alloc(0) }, name)
+    t.equal(judge(answer, 0).kind, kind, name)
+  }
+  const large = await startUpstream(t, response => response.writeHead(201).end(Buffer.alloc(MIB, 32)))
+  const just = await connect(t, large).client.post('logs', ENTRY, { requestId: '1' })
+  t.equal(just.body.length, MIB, 'just 1 MiB is whole')
+})
+
+t.test('a compressed answer is not read: its status counts where it is one of Logtrail by its type', async t => {
+  const cases: [number, string, Verdict['kind'] | undefined][] = [
+    [201, 'application/json; charset=utf-8', 'delivered'],
+    [201, 'application/vnd.logtrail+json', 'delivered'],
+    [201, 'text/html', undefined],
+    [201, '', undefined],
+    [400, 'application/json', 'refused'],
+    [400, '', 'refused'],
+    [400, 'text/html; charset=utf-8', undefined],
+    [413, 'text/html', 'refused'],
+    [401, 'application/json', 'key'],
+    [403, 'text/html', undefined],
+    [403, '', undefined],
+    [429, 'text/html', 'rate'],
+    [503, 'text/html', 'fault']
+  ]
+  for (const [status, type, kind] of cases) {
+    const upstream = await startUpstream(t, response => {
+      if (type !== '') response.setHeader('content-type', type)
+      response.writeHead(status, { 'content-encoding': 'gzip' }).end('\x1f\x8b')
+    })
+    const posted = connect(t, upstream).client.post('logs', ENTRY, { requestId: '1' })
+    const name = `${status} ${type}`
+    if (kind === undefined) {
+      t.match(await faultOf(t, posted), { kind: 'broken', code: 'ANSWER_ENCODED' }, name)
+      continue
+    }
+    const answer = await posted
+    t.match(answer, { status, body: { length: 0 } }, name)
+    t.equal(judge(answer, 0).kind, kind, name)
+  }
+  const empty = await startUpstream(t, response => response.writeHead(201, { 'content-encoding': 'gzip' }).end())
+  t.match(await connect(t, empty).client.post('logs', ENTRY, { requestId: '2' }), { status: 201, body: { length: 0 } })
   const plain = await startUpstream(t, response =>
     response.writeHead(201, { 'content-encoding': 'identity' }).end('{}')
   )
   t.match(await connect(t, plain).client.post('logs', ENTRY, { requestId: '3' }), { body: { length: 2 } })
+})
+
+t.test('a mark before UTF-8 is no part of the JSON', async t => {
+  const upstream = await startUpstream(t, response => response.writeHead(201).end('\uFEFF{"id":1}'))
+  const { client } = connect(t, upstream)
+  const { body } = await client.post('logs', ENTRY, { requestId: '1' })
+  t.equal(body.toString(), '{"id":1}')
+})
+
+t.test('a 204 ends with its headers, whatever length they tell', async t => {
+  const upstream = await startRaw(t, socket =>
+    socket.end('HTTP/1.1 204 No Content\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}')
+  )
+  const { client, requests } = connect(t, upstream)
+  t.match(await client.post('logs', ENTRY, { requestId: '1' }), { status: 204, body: { length: 0 } })
+  t.strictSame(requests, [204])
 })
 
 t.test('a certificate that nobody vouches for is refused, whatever the environment says', async t => {

@@ -39,8 +39,13 @@ t.test('a redirect, an address that is wrong, and what fails on its own are faul
   }
 })
 
-t.test('401 and 403 speak of the key', async t => {
-  for (const status of [401, 403]) t.strictSame(verdict(status, '<html>'), { kind: 'key', status })
+t.test('401 and 403 speak of the key where they are JSON or empty, as those of Logtrail are', async t => {
+  for (const status of [401, 403]) {
+    for (const body of ['', '\n', '{}', refused]) t.strictSame(verdict(status, body), { kind: 'key', status })
+    for (const body of ['<html>', '\r\n<!DOCTYPE html>', 'error code: 1020', '{"error_code":']) {
+      t.match(verdict(status, body, { contentType: 'application/json' }), fault(status), body)
+    }
+  }
 })
 
 t.test('429: the minute', async t => {

@@ -33,7 +33,7 @@ t.test('of an upstream that echoes the key and sets cookies nothing gets through
   ] as const) {
     proxy.logtrail.faults.push({ kind: 'echo-key' })
     const answer = await proxy.post(body, { path })
-    t.match(answer, { status: 502, body: { error_code: 'UPSTREAM_ERROR' } })
+    t.match(answer, { status: 201, text: '' }, 'but that it took the entries')
     const whole = `${[...answer.headers].join('\n')}\n${answer.text}`
     t.notOk(whole.includes(key) || whole.includes(key.slice(-12)))
     t.equal(answer.headers.get('set-cookie'), null)
