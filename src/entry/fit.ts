@@ -26,9 +26,10 @@ export interface FitOptions {
 /**
  * Serialises an entry within the plan's limits, or says by name what stands against it. What is returned always keeps them;
  * an entry that keeps them already is not touched.
- * @param tooDeep the first field deeper than the plan allows
+ * @param tooDeep the first field that is deeper than the plan allows, or was before it was cut off
+ * @param beyond bytes that were cut off for their depth already
  */
-export type Fit = (entry: Sendable, tooDeep: string | undefined) => Fitted
+export type Fit = (entry: Sendable, tooDeep: string | undefined, beyond: number) => Fitted
 
 export function createFit(options: FitOptions): Fit {
   const { maxLogBytes, maxDepth, maxTags } = options.limits
@@ -42,13 +43,13 @@ export function createFit(options: FitOptions): Fit {
     return { json: undefined, trimmed: false }
   }
 
-  return function fit(entry, tooDeep) {
+  return function fit(entry, tooDeep, beyond) {
     const json = JSON.stringify(entry)
     // A UTF-16 unit takes one to three bytes.
     const bytes = json.length * 3 > maxLogBytes ? Buffer.byteLength(json) : 0
     const many = entry.tags !== undefined && entry.tags.length > maxTags
     if (bytes <= maxLogBytes && !many && tooDeep === undefined) return { json, trimmed: false }
     if (oversize === 'reject') return refuse(tooDeep, many, bytes > maxLogBytes)
-    return { json: trim(entry, bytes || Buffer.byteLength(json), tooDeep !== undefined), trimmed: true }
+    return { json: trim(entry, (bytes || Buffer.byteLength(json)) + beyond, tooDeep !== undefined), trimmed: true }
   }
 }

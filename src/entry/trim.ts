@@ -12,8 +12,9 @@ import {
   SHORTEST_CUT
 } from './branches.js'
 import { cut, jsonBytes } from './cut.js'
+import { standIn } from './deep.js'
 import type { FitOptions, Sendable } from './fit.js'
-import type { Fields } from './schema.js'
+import { BRANCHES, type Fields } from './schema.js'
 
 /** A message is cut to no less than this before anything else is, and goes as the last. Bytes. */
 const SHORTEST_MESSAGE = 64
@@ -83,7 +84,7 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
       const place = { parent, key }
       if (depth < maxDepth) flatten({ container: value, place, count: 0 }, depth + 1)
       else {
-        container[key] = Array.isArray(value) ? '[list]' : '[object]'
+        container[key] = standIn(value)
         sayCut(place)
       }
     }
@@ -163,9 +164,9 @@ export function createTrim({ limits, stamped, mask, speak, fault, note }: FitOpt
     }
     if (tooDeep) {
       const parent: Parent = { container: entry, place: undefined, count: 0 }
-      for (const key in entry) {
-        const value = entry[key]
-        if (key !== 'tags' && isContainer(value)) flatten({ container: value, place: { parent, key }, count: 0 }, 1)
+      for (const key of BRANCHES) {
+        const container = entry[key]
+        if (container !== undefined) flatten({ container, place: { parent, key }, count: 0 }, 1)
       }
     }
     entry.metadata ??= {}

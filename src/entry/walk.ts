@@ -1,3 +1,4 @@
+import { sound, standIn } from './deep.js'
 import { type Drop, follow } from './drop.js'
 import type { Names } from './names.js'
 import { REDACTED } from './scan.js'
@@ -10,9 +11,10 @@ export interface WalkOptions {
   names: Names
   /** Masks patterns in a string; returns the very same string where there are none. */
   mask(text: string): string
-  /** Deepest level that is walked at all. More is a fault whatever `OVERSIZE` says: recursion here and in JSON.stringify
-   *  is bounded by it, and no real entry comes near. */
+  /** Deepest level that is walked at all: recursion here and in JSON.stringify is bounded by it, and no real entry comes near. */
   ceiling: number
+  /** Whether what is deeper is cut off; else it is a fault. */
+  cuts: boolean
   /** The plan's depth. */
   maxDepth: number
   /** @param field named only if it is to be told at all: one body can hold a million faults, each at the end of a long path */
@@ -27,14 +29,18 @@ export interface Walk {
   begin(): void
   /** Checks one member of an entry, drops and redacts in it, in place where it can, and returns it as it is to be sent. */
   member(name: string, value: unknown, drop?: Drop): unknown
+  /** The same for one that Logtrail's schema does not name: the plan says nothing of its depth. */
+  other(name: string, value: unknown, drop?: Drop): unknown
   /** Checks alone, for what will not be sent. */
   check(name: string, value: unknown): void
   /** Notes that the value of a name is masked as a whole. @returns what stands for it */
   hide(name: string): string
   /** How many fields have been redacted. */
   redacted(): number
-  /** The first field deeper than the plan allows. */
+  /** The first field deeper than the plan allows, or than is walked. */
   tooDeep(): string | undefined
+  /** Bytes of JSON that were cut off for being deeper than is walked, less what stands for them. */
+  beyond(): number
 }
 
 export const FORBIDDEN = 'must have another name: __proto__ and constructor are refused'
@@ -46,10 +52,13 @@ const LONGEST_HARMLESS = 999_999_999_999
 const LONGEST_PATH = 200
 
 /** One pass over an entry, for everything that needs every field. Its cost is the hot path's: no allocation where nothing is found. */
-export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: WalkOptions): Walk {
+export function createWalk({ names, mask, ceiling, cuts, maxDepth, fault, note }: WalkOptions): Walk {
   let escapes = false
   let redacted = 0
   let tooDeep: string | undefined
+  let beyond = 0
+  /** Deepest level that is left as it is. */
+  let deepest = maxDepth
   const path: (string | number)[] = []
 
   function where(name?: string | number): string {
@@ -66,12 +75,23 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
     fault(() => where(name), FORBIDDEN)
   }
 
-  /** Whether `depth` may be walked; notes what the plan or the ceiling says against it. */
-  function enter(depth: number): boolean {
-    if (depth > maxDepth && tooDeep === undefined) tooDeep = where()
-    if (depth <= ceiling) return true
-    fault(where, `must not be nested deeper than ${ceiling} levels`)
-    return false
+  /** Checks what is deeper than the ceiling. @returns its bytes, where it is not refused */
+  function fathom(value: object): number {
+    if (!cuts) {
+      fault(where, `must not be nested deeper than ${ceiling} levels`)
+      return 0
+    }
+    const { bytes, forbidden } = sound(value, names)
+    if (forbidden !== undefined) forbid(forbidden)
+    return bytes
+  }
+
+  function cutOff(value: object): string {
+    const instead = standIn(value)
+    beyond += fathom(value) - JSON.stringify(instead).length
+    // of what is deeper than the plan allows, trimming will say so
+    if (cuts && deepest === ceiling) note('trimmed', where)
+    return instead
   }
 
   function hide(name: string | number): string {
@@ -100,13 +120,17 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
       return typeof value === 'number' && value > LONGEST_HARMLESS ? number(name, value) : value
     }
     path.push(name)
-    const walked = Array.isArray(value) ? list(value, depth, drop) : fields(value as Fields, depth, drop)
+    if (depth > deepest && tooDeep === undefined) tooDeep = where()
+    const walked = depth > ceiling ? cutOff(value) : inside(value, depth, drop)
     path.pop()
     return walked
   }
 
+  function inside(value: object, depth: number, drop: Drop | undefined): unknown {
+    return Array.isArray(value) ? list(value, depth, drop) : fields(value as Fields, depth, drop)
+  }
+
   function list(values: unknown[], depth: number, drop: Drop | undefined): unknown[] {
-    if (!enter(depth)) return values
     for (let index = 0; index < values.length; index++) {
       const value = values[index]
       const walked = any(index, value, depth + 1, drop)
@@ -116,7 +140,6 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
   }
 
   function fields(object: Fields, depth: number, drop: Drop | undefined): Fields {
-    if (!enter(depth)) return object
     let renamed = false
     for (const name in object) {
       const facts = names.facts(name)
@@ -162,7 +185,7 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
   function checkBelow(value: unknown, depth: number): void {
     if (typeof value !== 'object' || value === null) return
     if (depth > ceiling) {
-      fault(where, `must not be nested deeper than ${ceiling} levels`)
+      fathom(value)
       return
     }
     if (Array.isArray(value)) {
@@ -188,12 +211,21 @@ export function createWalk({ names, mask, ceiling, maxDepth, fault, note }: Walk
     begin() {
       redacted = 0
       tooDeep = undefined
+      beyond = 0
       path.length = 0
     },
-    member: (name, value, drop) => any(name, value, 1, drop),
+    member(name, value, drop) {
+      deepest = maxDepth
+      return any(name, value, 1, drop)
+    },
+    other(name, value, drop) {
+      deepest = ceiling
+      return any(name, value, 1, drop)
+    },
     check: (name, value) => checkIn(name, value, 0),
     hide,
     redacted: () => redacted,
-    tooDeep: () => tooDeep
+    tooDeep: () => tooDeep,
+    beyond: () => beyond
   }
 }

@@ -19,7 +19,7 @@ export interface Note {
 
 const MAX_NOTES = 100
 
-/** Levels of nesting beyond which an entry is refused whatever `OVERSIZE` says. */
+/** Levels of nesting beyond which nothing is walked: cut off or refused, as `OVERSIZE` says, also where the plan has no say. */
 const CEILING = 100
 
 const NO_NOTES: readonly Note[] = Object.freeze([])
@@ -101,6 +101,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     names,
     mask,
     ceiling: Math.max(CEILING, limits.maxDepth),
+    cuts: rules.oversize === 'trim',
     maxDepth: limits.maxDepth,
     fault: faultAt,
     note
@@ -127,7 +128,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
         kept ??= {}
         kept[name] = facts.redact
           ? hide(name, raw[name])
-          : walk.member(name, raw[name], drops && follow(drops, facts.folded))
+          : walk.other(name, raw[name], drops && follow(drops, facts.folded))
       } else {
         walk.check(name, raw[name])
         note('removed', () => names.speak(name))
@@ -225,7 +226,7 @@ export function createWay(rules: Rules, newId: () => string = randomUUID): Way {
     // Nothing may be serialised that has not passed every check: depth alone could overflow the stack.
     if (faults.length > before) return undefined
     if (walk.redacted() > 0) counts.redacted++
-    const sent = fit(entry, walk.tooDeep())
+    const sent = fit(entry, walk.tooDeep(), walk.beyond())
     if (sent.trimmed) counts.trimmed++
     return sent.json
   }

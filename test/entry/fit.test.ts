@@ -150,12 +150,14 @@ t.test('depth is cut where the plan ends, tags after the last the plan takes', a
   t.same(cut, ['trimmed tags', 'trimmed metadata.a.d.0'])
   t.match(
     fit(
-      { ...ENTRY, actor: { a: { b: { c: {} } } }, extra: { a: { b: { c: [] } } } },
+      { ...ENTRY, actor: { a: { b: { c: {} } } }, target: { a: { b: { c: [] } } }, extra: { a: { b: { c: [] } } } },
       { stampActor: 'merge', allowFields: ['extra'] }
     ).sent,
     {
       actor: { a: { b: { c: '[object]' } } },
-      extra: { a: { b: { c: '[list]' } } }
+      target: { a: { b: { c: '[list]' } } },
+      // the plan's depth is that of what Logtrail's schema names
+      extra: { a: { b: { c: [] } } }
     }
   )
 })

@@ -15,7 +15,7 @@ function within(t: Test, ms: number, what: string, run: () => void): void {
 }
 
 t.test('a million faults at the end of long paths', async t => {
-  const { single } = reading()
+  const { single } = reading({ oversize: 'reject' })
   const nested = (name: string, leaves: string) => `${`{"${name}":`.repeat(99)}[${leaves}]${'}'.repeat(99)}`
   const short = nested('a', '[],'.repeat(900_000).slice(0, -1))
   const long = nested('token%3D%26'.repeat(17), '[],'.repeat(20_000).slice(0, -1))
@@ -34,6 +34,24 @@ t.test('a million faults at the end of long paths', async t => {
       })
     }
   }
+})
+
+t.test('hundreds of thousands of values that are too deep to be walked', async t => {
+  const { single } = reading({ allowFields: ['more'] })
+  const nested = (leaves: string) => `${'{"a":'.repeat(100)}[${leaves}]${'}'.repeat(100)}`
+  for (const [what, leaves] of [
+    ['side by side', '[],'.repeat(200_000).slice(0, -1)],
+    ['names', `{${Array.from({ length: 20_000 }, (_, n) => `"name${n}":0`)}}`],
+    ['below one another', `${'['.repeat(9800)}${'0,'.repeat(200_000)}0${']'.repeat(9800)}`]
+  ] as const) {
+    for (const member of ['metadata', 'unknown', 'more']) {
+      within(t, 1500, `${what}, in ${member}`, () => single(`${OPEN_ENTRY},"${member}":${nested(leaves)}}`))
+    }
+  }
+  const many = `{"a":[${Array(100_000).fill('[]')}]}`
+  within(t, 3000, 'each cut off by itself', () => {
+    single(`${OPEN_ENTRY},"more":${`${'{"a":'.repeat(98)}${many}${'}'.repeat(98)}`}}`)
+  })
 })
 
 t.test('a secret in a URL that is itself a parameter, again and again', async t => {

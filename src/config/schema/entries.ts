@@ -39,12 +39,12 @@ export const entries = {
   ALLOW_FIELDS: always(
     list(FIELD),
     '',
-    "Top-level fields that Logtrail's schema does not name are removed from what browsers send (`is_public` would publish an entry), except these."
+    "Top-level fields that Logtrail's schema does not name are removed from what browsers send (`is_public` would publish an entry), except these. The plan's depth is not theirs."
   ),
   DROP_FIELDS: always(list(PATH), '', 'Fields to remove too, as dotted paths.'),
   OVERSIZE: always(
     choice('trim', 'reject'),
     'trim',
-    "`trim` cuts an entry to the plan's size, depth and tags, and marks it `metadata._trimmed: <bytes before>`. `action`, `actor.id` and the stamps (`user_agent` aside) are never cut: an entry too long by these alone is refused with a 400. `reject` refuses whatever does not fit."
+    "`trim` cuts an entry to the plan's size, depth and tags, and marks it `metadata._trimmed: <bytes before>`. `action`, `actor.id` and the stamps (`user_agent` aside) are never cut: an entry too long by these alone is refused with a 400. `reject` refuses whatever does not fit. More than 100 levels are too many also where the plan has no say; a body of more than 10,000 is refused in any case."
   )
 }
