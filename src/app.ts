@@ -1,23 +1,20 @@
-import { setTimeout } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { FastifyBaseLogger } from 'fastify'
-import type { DestinationStream } from 'pino'
-import { createHistory } from './admin/history.js'
+import type { Redis } from 'ioredis'
+import type { DestinationStream, Logger } from 'pino'
 import { createAdminListener } from './admin/listener.js'
 import { createLogger } from './admin/logger.js'
-import { createMetrics } from './admin/metrics.js'
-import { degradedChecks, type Phase } from './admin/readiness.js'
 import { createRequestLog } from './admin/request-log.js'
-import { createStatus } from './admin/status.js'
-import { createChecks } from './app/checks.js'
 import { createClientRoute } from './app/client.js'
-import { createLine, deliverBy, deliverDirect, type Line, lineStatus, queueReading } from './app/delivery.js'
+import { createLine, deliverBy, deliverDirect, type Line, startLine } from './app/delivery.js'
 import { drainListener, LAST_WORDS_MS } from './app/drain-listener.js'
+import { openKeys } from './app/keys.js'
 import { createLimits } from './app/limits.js'
-import { limitsInForce } from './app/limits-in-force.js'
-import { observeRates } from './app/observed-client.js'
+import { createObservation, type Observation, type State } from './app/observation.js'
+import { type ObservedClient, observeRates } from './app/observed-client.js'
 import { closeRedis, connectRedis } from './app/redis.js'
-import { keyPolicyOf, letsAnonymousIn, rulesOf } from './app/rules.js'
-import { createSessions } from './app/sessions.js'
+import { letsAnonymousIn, rulesOf } from './app/rules.js'
+import { createSessions, createTagger } from './app/sessions.js'
 import { createUpstreamCheck } from './app/upstream.js'
 import { createWarnings } from './app/warnings.js'
 import { secretsOf } from './config/print.js'
@@ -25,124 +22,207 @@ import type { Config } from './config.js'
 import { createReader } from './entry/reader.js'
 import { createAddressList } from './guard/address-list.js'
 import { CONNECTION_OPTIONS, MAX_CONNECTIONS } from './guard/connections.js'
-import { createLogtrailClient } from './logtrail/client.js'
-import { watchKeyFile } from './logtrail/key-file.js'
-import { createKeyring } from './logtrail/keyring.js'
-import { createPublicListener } from './public.js'
-import { createSessionTagger } from './session/tag.js'
-import { USER_AGENT, VERSION } from './version.js'
+import { createLogtrailClient, type LogtrailClientOptions } from './logtrail/client.js'
+import type { Keyring } from './logtrail/keyring.js'
+import { createPublicListener, type PublicListener } from './public.js'
+import type { SessionSource } from './session/session.js'
+import { USER_AGENT } from './version.js'
 
 /** The composition root: makes every room from the configuration, hands each the few values it needs, and ends them. */
 
-export interface RunningServer {
-  publicUrl: string
-  adminUrl: string | undefined
+export interface Server {
   log: FastifyBaseLogger
   /**
+   * Opens everything: the admin listener before what may take seconds, the public one last. May be called twice.
+   * @throws what kept it from starting, with all closed again; AbortError where `close` was called meanwhile
+   */
+  start(): Promise<Addresses>
+  /**
    * Refuses new work, finishes what is in flight within `SHUTDOWN_TIMEOUT`, answers 503 to whoever still waits, and
-   * closes everything. May be called twice.
+   * closes everything. A start that is under way ends at its next step, and is waited for as long. May be called twice.
    */
   close(): Promise<void>
 }
 
-export interface StartOptions {
+export interface Addresses {
+  publicUrl: string
+  adminUrl: string | undefined
+}
+
+export interface ServerOptions {
   /** Where log lines go; standard output unless given. */
   logDestination?: DestinationStream
   /** PEM of a certificate authority trusted for Logtrail besides the usual ones. */
   ca?: string
 }
 
-export async function startServer(config: Config, options: StartOptions = {}): Promise<RunningServer> {
-  const keyring = createKeyring(config.LOGTRAIL_API_KEY)
+/** A start, and what it needs at each step. */
+interface Run {
+  config: Config
+  ca: string | undefined
+  log: Logger
+  secrets: Set<string>
+  state: State
+  /** Aborted when the program is to end. */
+  ending: AbortSignal
+  /** Takes what closes something that was opened just now. @throws AbortError where the program is to end */
+  opened(close: () => unknown): void
+}
+
+/** What stands before the first listener opens. */
+interface Parts {
+  keyring: Keyring
+  sessions: SessionSource
+  redis: Redis | undefined
+  logtrail: ObservedClient
+  observation: Observation
+}
+
+export function createServer(config: Config, { logDestination, ca }: ServerOptions = {}): Server {
   const secrets = new Set(secretsOf(config))
-  const log = createLogger({
-    level: config.LOG_LEVEL,
-    secrets,
-    destination: options.logDestination
-  })
-  let phase: Phase = 'starting'
+  const log = createLogger({ level: config.LOG_LEVEL, secrets, destination: logDestination })
+  const state: State = { phase: 'starting', line: undefined, listener: undefined }
+  const ending = new AbortController()
+  const closings: (() => unknown)[] = []
+  const opened = (close: () => unknown): void => {
+    closings.push(close)
+    ending.signal.throwIfAborted()
+  }
+  let opening: Promise<Addresses> | undefined
+  let started: Promise<Addresses> | undefined
+  let closed: Promise<void> | undefined
 
+  async function start(): Promise<Addresses> {
+    try {
+      opening = open({ config, ca, log, secrets, state, ending: ending.signal, opened })
+      return await opening
+    } catch (error) {
+      ending.signal.throwIfAborted()
+      await server.close()
+      throw error
+    }
+  }
+
+  async function close(): Promise<void> {
+    state.phase = 'stopping'
+    ending.abort()
+    // nothing is closed while a step of the start is still at work on it
+    await Promise.race([Promise.allSettled([opening]), pause(config.SHUTDOWN_TIMEOUT, undefined, { ref: false })])
+    for (const one of closings.reverse()) await one()
+  }
+
+  const server: Server = {
+    log,
+    start() {
+      started ??= start()
+      return started
+    },
+    close() {
+      closed ??= close()
+      return closed
+    }
+  }
+  return server
+}
+
+/** From Logtrail's end of an entry's trip to the browser's: what is open can rest upon what was opened before. */
+async function open(run: Run): Promise<Addresses> {
+  const parts = await openParts(run)
+  const adminUrl = await openAdmin(run, parts.observation)
+  const line = run.config.DELIVERY === 'direct' ? undefined : await openLine(run, parts)
+  const publicUrl = await openPublic(run, parts, line)
+  run.ending.throwIfAborted()
+  run.state.phase = 'serving'
+  return { publicUrl, adminUrl }
+}
+
+async function openParts({ config, ca, log, secrets, state, opened }: Run): Promise<Parts> {
+  const { keyring, close } = openKeys(config, log, secrets)
+  opened(close)
   const sessions = await createSessions(config, log)
-  const shared = config.REDIS_URL ? await connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
-  let line: Line | undefined
-  const upstream = createUpstreamCheck(config.LOGTRAIL_URL, options.ca)
-  const checks = createChecks({
-    phase: () => phase,
-    keyring,
-    sessions,
-    redis: shared,
-    upstream,
-    direct: config.DELIVERY === 'direct',
-    line: () => line
+  opened(() => sessions.close())
+  const redis = config.REDIS_URL ? await connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
+  if (redis) opened(() => closeRedis(redis))
+  const upstream = createUpstreamCheck(config.LOGTRAIL_URL, ca)
+  const logtrail = createClient(config, ca, keyring, (status, seconds) => {
+    upstream.saw(status)
+    observation.metrics.upstream(status, seconds)
+    observation.history.upstream(seconds)
   })
-  const keys = () => keyring.state().map(({ info, state }) => ({ ...info, state }))
-  const metrics = createMetrics({
-    keys,
-    // not a check of /readyz: anybody who reaches the listener can send such a header
-    degraded: () => ({ ...degradedChecks(checks), proxy_trust: history.clients().untrustedForwarding }),
-    logsPerMonth: config.LOGTRAIL_LOGS_PER_MONTH,
-    queue: () => queueReading(line?.outbox),
-    // direct mode keeps no budget: what Logtrail says it has left, and before it says anything the plan's
-    budgetRemaining: () => line?.budget.remaining() ?? observed.remaining() ?? config.LOGTRAIL_REQUESTS_PER_MINUTE
-  })
-  const history = createHistory(() => {
-    const { received, delivered } = metrics.books()
-    const { entries: waiting, oldestAgeSeconds: ageSeconds } = queueReading(line?.outbox)
-    return { received, delivered, ...(line ? { waiting, ageSeconds, budget: line.budget.remaining() } : {}) }
-  })
-  keyring.on('refused', (key, status) => {
-    log.error({ fingerprint: key.fingerprint, status }, 'Logtrail refused the API key: replace it (see "rotation")')
-  })
-  keyring.on('accepted', key => log.info({ fingerprint: key.fingerprint }, 'Logtrail accepts the API key'))
-  keyring.on('change', key => log.warn({ fingerprint: key.fingerprint }, 'another API key is in use now'))
-  const keyFile = config.keyFile
-    ? watchKeyFile(config.keyFile, {
-        current: config.LOGTRAIL_API_KEY,
-        policy: keyPolicyOf(config),
-        onKeys(keys, warnings) {
-          for (const key of keys) secrets.add(key)
-          for (const warning of warnings) log.warn(warning)
-          keyring.replace(keys)
-        },
-        onFault: message => log.error(`${message}; the key in use stays`)
-      })
-    : undefined
+  // what still runs has no browser waiting for it any more, and may take as long as Logtrail likes
+  opened(() => Promise.race([logtrail.client.close(), pause(LAST_WORDS_MS, undefined, { ref: false })]))
+  const observation = createObservation(config, { state, keyring, sessions, redis, upstream, logtrail })
+  opened(observation.checks.stop)
+  return { keyring, sessions, redis, logtrail, observation }
+}
 
-  const observed = observeRates(
+function createClient(
+  config: Config,
+  ca: string | undefined,
+  keyring: Keyring,
+  onRequest: LogtrailClientOptions['onRequest']
+): ObservedClient {
+  return observeRates(
     createLogtrailClient({
       baseUrl: config.LOGTRAIL_URL,
       keyring,
       timeoutMs: config.LOGTRAIL_TIMEOUT,
       connections: 128,
       userAgent: USER_AGENT,
-      onRequest(status, seconds) {
-        upstream.saw(status)
-        metrics.upstream(status, seconds)
-        history.upstream(seconds)
-      },
-      ...(options.ca ? { ca: options.ca } : {})
+      onRequest,
+      ...(ca ? { ca } : {})
     })
   )
-  const { client } = observed
+}
 
-  if (config.DELIVERY !== 'direct') {
-    line = await createLine(config, client, keyring, metrics, log)
-    const { inherited, damage, setAside } = await line.delivery.start()
-    metrics.entries('inherited', inherited)
-    if (inherited > 0) log.info({ entries: inherited }, 'entries of an earlier run go out first')
-    if (damage) log.error({ set_aside: setAside }, damage)
-  }
+/** Open from here on: a probe that asks whether the program lives is answered however long the rest takes. */
+async function openAdmin({ config, log, opened }: Run, observation: Observation): Promise<string | undefined> {
+  if (config.ADMIN_PORT === 0) return undefined
+  const { checks, metrics, history, report } = observation
+  const admin = await createAdminListener({
+    metrics,
+    readiness: checks,
+    history,
+    report,
+    log,
+    connection: CONNECTION_OPTIONS
+  })
+  opened(() => admin.close())
+  return admin.listen({ host: config.ADMIN_HOST, port: config.ADMIN_PORT })
+}
 
-  const tag = createSessionTagger(
-    config.SESSION_TAG_SECRET ??
-      config.SESSION_JWT_SECRET ??
-      config.SESSION_SECRET.at(-1) ??
-      config.LOGTRAIL_API_KEY[0]!
-  )
+async function openLine({ config, log, state, ending, opened }: Run, parts: Parts): Promise<Line> {
+  const { metrics } = parts.observation
+  const line = await createLine(config, parts.logtrail.client, parts.keyring, metrics, log)
+  // closed already where it was in use; one that is still being opened has had its time
+  opened(() => Promise.race([line.delivery.stop(0), pause(LAST_WORDS_MS, undefined, { ref: false })]))
+  const { inherited, damage, setAside } = await startLine(line, ending)
+  ending.throwIfAborted()
+  state.line = line
+  metrics.entries('inherited', inherited)
+  if (inherited > 0) log.info({ entries: inherited }, 'entries of an earlier run go out first')
+  if (damage) log.error({ set_aside: setAside }, damage)
+  return line
+}
+
+async function openPublic(run: Run, parts: Parts, line: Line | undefined): Promise<string> {
+  const { config, state, opened } = run
+  const listener = await createListener(run, parts, line)
+  opened(() => drainListener(listener, line?.delivery, config.SHUTDOWN_TIMEOUT))
+  state.listener = listener
+  return listener.app.listen({ host: config.HOST, port: config.PORT, backlog: MAX_CONNECTIONS })
+}
+
+async function createListener(
+  { config, log, state }: Run,
+  { sessions, redis, logtrail, observation: { metrics, history } }: Parts,
+  line: Line | undefined
+): Promise<PublicListener> {
+  const tag = createTagger(config)
   const warn = createWarnings(log)
   const clientRoute = createClientRoute()
   if (!clientRoute) log.warn('client.js is not built, and not served: run `npm run build`')
-  const listener = await createPublicListener({
+  return createPublicListener({
     log,
     prefix: config.ROUTE_PREFIX,
     bodyLimit: config.BODY_LIMIT,
@@ -154,7 +234,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     anonymous: letsAnonymousIn(config),
     tag,
     reader: createReader(rulesOf(config)),
-    createLimits: app => createLimits(config, app, tag, shared, log),
+    createLimits: app => createLimits(config, app, tag, redis, log),
     ...(clientRoute ? { client: clientRoute } : {}),
     metrics,
     planLimit: code =>
@@ -167,7 +247,7 @@ export async function startServer(config: Config, options: StartOptions = {}): P
       history.user(tag)
     },
     onOverload: warn.overload,
-    isStopping: () => phase === 'stopping',
+    isStopping: () => state.phase === 'stopping',
     onUntrustedForwarding(address) {
       history.untrustedForwarding()
       warn.untrustedForwarding(address)
@@ -175,60 +255,6 @@ export async function startServer(config: Config, options: StartOptions = {}): P
     delivery: (app, paths, read) =>
       line
         ? deliverBy(line.delivery, app, paths, read, config, metrics)
-        : deliverDirect(app, paths, read, config, client, metrics)
+        : deliverDirect(app, paths, read, config, logtrail.client, metrics)
   })
-  const admin =
-    config.ADMIN_PORT === 0
-      ? undefined
-      : await createAdminListener({
-          metrics,
-          readiness: checks,
-          history,
-          report: createStatus({
-            version: VERSION,
-            delivery: config.DELIVERY,
-            readiness: checks,
-            history,
-            limits: limitsInForce(config),
-            keys,
-            books: metrics.books,
-            inFlight: () => listener.drain.inFlight(),
-            limitTold: observed.limit,
-            ...(line ? lineStatus(line, config) : {})
-          }),
-          log,
-          connection: CONNECTION_OPTIONS
-        })
-
-  let closed: Promise<void> | undefined
-  const close = async (): Promise<void> => {
-    phase = 'stopping'
-    await drainListener(listener, line?.delivery, config.SHUTDOWN_TIMEOUT)
-    await admin?.close()
-    checks.stop()
-    await keyFile?.close()
-    keyring.close()
-    await sessions.close()
-    if (shared) closeRedis(shared)
-    // what still runs has no browser waiting for it any more, and may take as long as Logtrail likes
-    await Promise.race([client.close(), setTimeout(LAST_WORDS_MS, undefined, { ref: false })])
-  }
-
-  try {
-    const adminUrl = await admin?.listen({ host: config.ADMIN_HOST, port: config.ADMIN_PORT })
-    const publicUrl = await listener.app.listen({ host: config.HOST, port: config.PORT, backlog: MAX_CONNECTIONS })
-    phase = 'serving'
-    return {
-      publicUrl,
-      adminUrl,
-      log,
-      close: () => {
-        closed ??= close()
-        return closed
-      }
-    }
-  } catch (error) {
-    await close()
-    throw error
-  }
 }

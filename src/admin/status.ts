@@ -22,8 +22,9 @@ export interface StatusSource {
   keys: () => { environment: string; type: string; fingerprint: string; state: string }[]
   books: () => Record<Outcome, number>
   inFlight: () => number
-  queue?: () => { entries: number; bytes: number; oldestAgeSeconds: number; deadLetters: number }
-  budget?: () => { remaining: number; configured: number }
+  /** This and the next: undefined where there is none, or not yet. */
+  queue: () => { entries: number; bytes: number; oldestAgeSeconds: number; deadLetters: number } | undefined
+  budget: () => { remaining: number; configured: number } | undefined
   /** `X-RateLimit-Limit` of Logtrail's last answer that had one. */
   limitTold: () => number | undefined
   now?: () => number
@@ -40,7 +41,7 @@ export interface Status {
   checks: Readiness['body']['checks']
   keys: ReturnType<StatusSource['keys']>
   books: Record<Outcome, number>
-  queue: ReturnType<NonNullable<StatusSource['queue']>> | null
+  queue: NonNullable<ReturnType<StatusSource['queue']>> | null
   budget: { remaining: number; configured: number; limitTold: number | null; usedLastMinute: number } | null
   lastMinute: ReturnType<History['lastMinute']>
   /** Of the last five minutes. */
@@ -73,6 +74,7 @@ export function createStatus(source: StatusSource): StatusReport {
   function status(): Status {
     const lastMinute = history.lastMinute()
     const { status, checks } = readiness(source.readiness).body
+    const budget = source.budget()
     return {
       version,
       phase: source.readiness.phase(),
@@ -84,10 +86,8 @@ export function createStatus(source: StatusSource): StatusReport {
       checks,
       keys: source.keys(),
       books: source.books(),
-      queue: source.queue?.() ?? null,
-      budget: source.budget
-        ? { ...source.budget(), limitTold: source.limitTold() ?? null, usedLastMinute: lastMinute.upstream }
-        : null,
+      queue: source.queue() ?? null,
+      budget: budget ? { ...budget, limitTold: source.limitTold() ?? null, usedLastMinute: lastMinute.upstream } : null,
       lastMinute,
       refusals: history.refusals(),
       clients: history.clients()

@@ -15,7 +15,7 @@ export interface ChecksOptions {
   upstream: UpstreamCheck
   /** Whether there is a line: direct mode has none. */
   direct: boolean
-  /** Made only after the checks, which `/readyz` answers from the first moment on. */
+  /** Opened only after the checks, which `/readyz` answers from the first moment on. */
   line: () => Line | undefined
 }
 
@@ -54,6 +54,7 @@ function upstreamOf(line: Line | undefined): CheckResult {
 }
 
 function queueOf(line: Line | undefined): CheckResult {
-  const stats = line?.outbox.stats()
-  return { ok: stats?.writable ?? false, message: stats?.fault ?? `${stats?.waiting ?? 0} entries wait` }
+  if (line === undefined) return { ok: false, message: 'the queue is being opened' }
+  const { writable, fault, waiting } = line.outbox.stats()
+  return { ok: writable, message: fault ?? `${waiting} entries wait` }
 }

@@ -8,7 +8,7 @@ import type { QueuedOptions } from '../delivery/queued.js'
 import { deliveryRoutes, type IngestPaths, type Read } from '../delivery/routes.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { Keyring } from '../logtrail/keyring.js'
-import type { Outbox } from '../outbox/outbox.js'
+import type { Outbox, Started } from '../outbox/outbox.js'
 import { type BurialLog, createBurialLog } from './burial-log.js'
 import { closeRedis, connectRedis, writeTogether } from './redis.js'
 
@@ -47,23 +47,48 @@ export async function createLine(
     },
     onFault: error => log.warn({ err: error }, 'a request to Logtrail failed')
   }
-  if (config.DELIVERY === 'pooled') {
-    const { createMemoryOutbox } = await import('../outbox/memory.js')
-    const { createPooled } = await import('../delivery/pooled.js')
-    const outbox = createMemoryOutbox({ maxEntries: config.POOL_MAX_PENDING })
-    const onSettled = (delivered: number, rejected: number) => {
-      metrics.entries('delivered', delivered)
-      metrics.entries('rejected', rejected)
-    }
-    return { outbox, budget, delivery: createPooled({ ...common, outbox, timeout: config.POOL_TIMEOUT, onSettled }) }
+  return config.DELIVERY === 'pooled' ? pooled(config, common, metrics) : queued(config, common, metrics, log)
+}
+
+async function pooled(config: Config, common: DeliveryOptions, metrics: Metrics): Promise<Line> {
+  const { createMemoryOutbox } = await import('../outbox/memory.js')
+  const { createPooled } = await import('../delivery/pooled.js')
+  const outbox = createMemoryOutbox({ maxEntries: config.POOL_MAX_PENDING })
+  const onSettled = (delivered: number, rejected: number) => {
+    metrics.entries('delivered', delivered)
+    metrics.entries('rejected', rejected)
   }
+  const delivery = createPooled({ ...common, outbox, timeout: config.POOL_TIMEOUT, onSettled })
+  return { delivery, outbox, budget: common.budget }
+}
+
+async function queued(
+  config: Config,
+  common: DeliveryOptions,
+  metrics: Metrics,
+  log: FastifyBaseLogger
+): Promise<Line> {
   const { createQueued } = await import('../delivery/queued.js')
   const create = config.QUEUE_STORE === 'redis' ? createShared : createOwn
   const burials = createBurialLog(log, systemClock)
   const { outbox, onDelivered, onBuried } = await create(config, metrics, log, burials.buried)
-  const queued = createQueued({ ...common, outbox, maxAge: config.QUEUE_MAX_AGE, onDelivered, onBuried })
-  const stop = (ms: number) => queued.stop(ms).finally(burials.end)
-  return { outbox, budget, delivery: { ...queued, stop } }
+  const delivery = createQueued({ ...common, outbox, maxAge: config.QUEUE_MAX_AGE, onDelivered, onBuried })
+  const stop = (ms: number) => delivery.stop(ms).finally(burials.end)
+  return { delivery: { ...delivery, stop }, outbox, budget: common.budget }
+}
+
+/**
+ * Opens the outbox, which takes seconds where it is large or Redis is away. Where the program is ended meanwhile nothing is
+ * sent any more, and the outbox is closed again as soon as it is open.
+ */
+export async function startLine({ delivery }: Line, ending: AbortSignal): Promise<Started> {
+  const stop = () => void delivery.stop(0)
+  ending.addEventListener('abort', stop)
+  try {
+    return await delivery.start()
+  } finally {
+    ending.removeEventListener('abort', stop)
+  }
 }
 
 /** A store of the queue, and what is to be told of what was sent from it. */
@@ -178,11 +203,17 @@ export function queueReading(outbox: Outbox | undefined): { entries: number; byt
   return { entries: waiting, bytes, oldestAgeSeconds: age }
 }
 
-/** What /status tells of a line. */
-export function lineStatus({ outbox, budget }: Line, config: Config) {
+/** What /status tells of a line, once there is one. */
+export function lineStatus(line: () => Line | undefined, config: Config) {
   return {
-    queue: () => ({ ...queueReading(outbox), deadLetters: outbox.stats().deadLetters }),
-    budget: () => ({ remaining: budget.remaining(), configured: config.LOGTRAIL_REQUESTS_PER_MINUTE })
+    queue() {
+      const outbox = line()?.outbox
+      return outbox && { ...queueReading(outbox), deadLetters: outbox.stats().deadLetters }
+    },
+    budget() {
+      const budget = line()?.budget
+      return budget && { remaining: budget.remaining(), configured: config.LOGTRAIL_REQUESTS_PER_MINUTE }
+    }
   }
 }
 

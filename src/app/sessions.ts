@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config.js'
 import { createNoSessions, type SessionSource } from '../session/session.js'
+import { createSessionTagger } from '../session/tag.js'
 import { USER_AGENT } from '../version.js'
 import { closeRedis, connectRedis, writeTogether } from './redis.js'
 
@@ -67,4 +68,14 @@ async function redisStore(config: Config, log: FastifyBaseLogger): Promise<Sessi
       closeRedis(redis)
     }
   }
+}
+
+/** What `X-Session-Tag` is made with, the same over all replicas: a secret of its own, or the best that every one of them has. */
+export function createTagger(config: Config): (userId: string) => string {
+  return createSessionTagger(
+    config.SESSION_TAG_SECRET ??
+      config.SESSION_JWT_SECRET ??
+      config.SESSION_SECRET.at(-1) ??
+      config.LOGTRAIL_API_KEY[0]!
+  )
 }

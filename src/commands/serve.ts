@@ -1,6 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import { mask } from '../admin/logger.js'
-import { type RunningServer, type StartOptions, startServer } from '../app.js'
+import { createServer, type Server, type ServerOptions } from '../app.js'
 import { secretsOf } from '../config/print.js'
 import { NAMES, variable } from '../config/schema.js'
 import { type Config, loadConfig } from '../config.js'
@@ -17,21 +17,26 @@ const HANGING_MS = 5000
  */
 export async function serve(
   io: Io,
-  start: (config: Config, options: StartOptions) => Promise<RunningServer> = startServer
-) {
+  create: (config: Config, options: ServerOptions) => Server = createServer
+): Promise<number | undefined> {
   const config = loadConfig(io)
   forgetSecrets(io.env)
   const pretty = io.terminal && config.nodeEnv !== 'production' ? createPrettyLog() : undefined
-  let server: RunningServer
+  const server = create(config, pretty ? { logDestination: pretty } : {})
+  // before the start, which takes seconds where Redis is away or the queue is large
+  const { uninstall } = endWithGrace(server, config.SHUTDOWN_TIMEOUT)
+  for (const warning of config.warnings) server.log.warn(warning)
   try {
-    server = await start(config, pretty ? { logDestination: pretty } : {})
+    await server.start()
   } catch (error) {
+    // of a signal: whoever took it ends the process
+    if ((error as Error).name === 'AbortError') return undefined
+    // it would take the end of this process for one that was asked for, and make its status 0
+    uninstall()
     const { message, status } = explain(error as NodeJS.ErrnoException, config)
     io.err(`${mask(message, secretsOf(config))}\n`)
     return status
   }
-  for (const warning of config.warnings) server.log.warn(warning)
-  endWithGrace(server, config.SHUTDOWN_TIMEOUT)
   return undefined
 }
 
@@ -47,8 +52,8 @@ function forgetSecrets(env: Io['env']): void {
  * The first signal closes, then the process ends with 0; a second one, of any kind, ends it at once with 1. An error that
  * nobody caught closes too and ends with 1: what state it left behind nobody knows.
  */
-function endWithGrace({ log, close }: RunningServer, timeoutMs: number): void {
-  closeWithGrace(
+function endWithGrace({ log, close }: Server, timeoutMs: number): ReturnType<typeof closeWithGrace> {
+  return closeWithGrace(
     {
       delay: timeoutMs + HANGING_MS,
       logger: { error: err => log.fatal({ err }, 'closing failed') },

@@ -109,6 +109,8 @@ async function listener(t: Test, watchers?: number) {
     keys: () => [],
     books: metrics.books,
     inFlight: () => 0,
+    queue: () => undefined,
+    budget: () => undefined,
     limitTold: () => undefined
   })
   const log = createLogger({ level: 'silent', secrets: [] })

@@ -21,7 +21,7 @@ t.test('before there is a line, nothing can be queued, and nothing says that Log
     checks.stop()
     keyring.close()
   })
-  t.same(checks.checks.queue!(), { ok: false, message: '0 entries wait' })
+  t.same(checks.checks.queue!(), { ok: false, message: 'the queue is being opened' })
   t.match(checks.checks.upstream!(), { ok: true })
   upstream.saw(201)
   t.match(checks.checks.upstream!(), { ok: true })

@@ -27,13 +27,14 @@ t.test('client.js is served without a session, with an ETag, and revalidated', a
 t.test('where it was not built the program says so, and serves without it', async t => {
   const route = createClientRoute([new URL('file:///nowhere/client.js')])
   t.equal(route, undefined)
-  const { startServer } = await t.mockImport<typeof import('../../src/app.js')>('../../src/app.js', {
+  const { createServer } = await t.mockImport<typeof import('../../src/app.js')>('../../src/app.js', {
     '../../src/app/client.js': { createClientRoute: () => route }
   })
   const lines: string[] = []
   const config = loadConfig({ cwd: t.testdir({}), env: { ...BASE, PORT: '0', ADMIN_PORT: '0', DELIVERY: 'direct' } })
-  const server = await startServer(config, { logDestination: { write: line => void lines.push(line) } })
+  const server = createServer(config, { logDestination: { write: line => void lines.push(line) } })
+  const { publicUrl } = await server.start()
   t.teardown(() => server.close())
   t.ok(lines.some(line => line.includes('client.js is not built')))
-  t.equal((await fetch(`${server.publicUrl}/logtrail/client.js`)).status, 404)
+  t.equal((await fetch(`${publicUrl}/logtrail/client.js`)).status, 404)
 })

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { type RunningServer, startServer } from '../../src/app.js'
+import { type Addresses, createServer, type Server } from '../../src/app.js'
 import { loadConfig } from '../../src/config.js'
 import { freePort } from './free-port.js'
 import { type Logtrail, type LogtrailOptions, startLogtrail } from './logtrail/logtrail.js'
@@ -29,7 +29,7 @@ export interface Answer {
 
 export interface Program {
   logtrail: Logtrail
-  server: RunningServer
+  server: Server & Addresses
   url: string
   admin: string
   /** Every log line so far, as it left. */
@@ -81,10 +81,11 @@ export async function startProxy(
     }
   })
   if (env.ADMIN_PORT === undefined) config.ADMIN_PORT = await freePort()
-  const server = await startServer(config, {
+  const created = createServer(config, {
     logDestination: { write: line => void lines.push(line) },
     ...(ca === undefined ? {} : { ca })
   })
+  const server = { ...created, ...(await created.start()) }
   t.teardown(() => server.close())
 
   const send = async (path: string, init: RequestInit, base = server.publicUrl): Promise<Answer> => {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import { createLogger } from '../../src/admin/logger.js'
 import { createPrettyLog } from '../../src/commands/pretty-log.js'
 import { serve } from '../../src/commands/serve.js'
 import { BASE, KEY, SHARED_SECRET } from '../config/given.js'
@@ -71,9 +72,10 @@ t.test('asked for by the terminal alone, and not in production', async t => {
   const asked = async (terminal: boolean, NODE_ENV: string) => {
     const io = { env: { ...BASE, NODE_ENV }, cwd: '/nowhere', out: () => {}, err: () => {}, terminal }
     let given: object = {}
-    await serve(io, async (_config, options) => {
+    await serve(io, (_config, options) => {
       given = options
-      throw new Error('enough')
+      const start = () => Promise.reject(new Error('enough'))
+      return { log: createLogger({ level: 'silent', secrets: [] }), start, close: async () => {} }
     })
     return 'logDestination' in given
   }

@@ -17,26 +17,31 @@ process.exitCode = await serve(
     err: text => process.stderr.write(text),
     terminal: how.includes('terminal')
   },
-  async (config, { logDestination }) => {
+  (config, { logDestination }) => {
     const log = createLogger({
       level: config.LOG_LEVEL,
       secrets: [SECRET],
       ...(logDestination ? { destination: logDestination } : {})
     })
-    setImmediate(() => {
-      log.info('serving')
-      if (how.startsWith('throws'))
-        throw Object.assign(new Error(`broken ${SECRET} \u001b[31mred\u0007`), { config: { key: SECRET } })
-      if (how === 'rejects') void Promise.reject(new Error('broken'))
-    })
     return {
-      publicUrl: 'http://127.0.0.1:1',
-      adminUrl: undefined,
       log,
+      async start() {
+        if (how === 'never starts') {
+          setImmediate(() => log.info('starting'))
+          await new Promise(() => {})
+        }
+        setImmediate(() => {
+          log.info('serving')
+          if (how.startsWith('throws'))
+            throw Object.assign(new Error(`broken ${SECRET} \u001b[31mred\u0007`), { config: { key: SECRET } })
+          if (how === 'rejects') void Promise.reject(new Error('broken'))
+        })
+        return { publicUrl: 'http://127.0.0.1:1', adminUrl: undefined }
+      },
       async close() {
         log.info('the server closes')
         if (how === 'close fails') throw new Error(`cannot close ${SECRET}`)
-        if (how === 'hangs') await new Promise(() => {})
+        if (how === 'hangs' || how === 'never starts') await new Promise(() => {})
         if (how === 'throws twice') {
           setImmediate(() => {
             throw new Error('broken again')

@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import t, { type Test } from 'tap'
+import { createLogger } from '../../src/admin/logger.js'
 import { serve } from '../../src/commands/serve.js'
 import { loadConfig } from '../../src/config.js'
 import { OutboxLockedError, OutboxUnusableError } from '../../src/outbox/outbox.js'
@@ -88,15 +89,30 @@ t.test('what is said on the way out, in this process', async t => {
     'close-with-grace': (given: Options, run: End) => {
       options = given
       end = run
+      return { uninstall: () => uninstalled++ }
     }
   })
   const said: unknown[][] = []
   const say = (level: string) => (what: unknown, message?: string) => said.push([level, message ?? what])
   const log = { info: say('info'), warn: say('warn'), fatal: say('fatal') } as unknown as FastifyBaseLogger
   let closed = 0
-  const io = { env: { ...BASE, RATE_LIMT_MAX: '1' }, cwd: '/nowhere', out: () => {}, err: () => {} }
-  const running = { publicUrl: '', adminUrl: undefined, log, close: async () => void closed++ }
-  t.equal(await serve(io, async () => running), undefined, 'it goes on')
+  let uninstalled = 0
+  let err = ''
+  const io = () => ({
+    env: { ...BASE, RATE_LIMT_MAX: '1' },
+    cwd: '/nowhere',
+    out: () => {},
+    err: (text: string) => (err += text)
+  })
+  const server = {
+    log,
+    async start() {
+      t.type(end, Function, 'a signal that comes during the start is taken')
+      return { publicUrl: '', adminUrl: undefined }
+    },
+    close: async () => void closed++
+  }
+  t.equal(await serve(io(), () => server), undefined, 'it goes on')
   t.equal(options?.delay, 13_000, 'SHUTDOWN_TIMEOUT and 5 seconds')
   await end?.({ signal: 'SIGTERM' })
   await end?.({ err: new Error('broken') })
@@ -105,6 +121,12 @@ t.test('what is said on the way out, in this process', async t => {
   options?.onSecondError(new Error('broken'))
   options?.onTimeout()
   options?.logger.error(new Error('broken'))
+  const start = () => Promise.reject(new DOMException('closed meanwhile', 'AbortError'))
+  const silent = { ...log, warn: () => {} }
+  t.equal(await serve(io(), () => ({ ...server, log: silent, start })), undefined, 'a start that a signal ended')
+  t.strictSame({ uninstalled, err }, { uninstalled: 0, err: '' })
+  t.equal(await serve(io(), () => ({ ...server, log: silent, start: () => Promise.reject(new Error('no')) })), 1)
+  t.equal(uninstalled, 1, 'the status of a start that fails is its own')
   t.match(said, [
     ['warn', /^RATE_LIMT_MAX is no variable/],
     ['info', 'closing'],
@@ -167,10 +189,11 @@ t.test('a start that fails', async t => {
       err: (text: string) => (err += text)
     }
     const given = { ...io, env: { ...io.env } }
-    const seen = await serve(io, async config => {
+    const seen = await serve(io, config => {
       t.strictSame(config, loadConfig(given))
       t.notOk('LOGTRAIL_API_KEY' in io.env)
-      throw failure
+      const start = () => Promise.reject(failure)
+      return { log: createLogger({ level: 'silent', secrets: [] }), start, close: async () => {} }
     })
     t.equal(seen, status)
     t.match(err, said)
