@@ -22,6 +22,9 @@ export function ruleFaults({ allowFields, dropFields }: Pick<Rules, 'allowFields
   for (const path of dropFields) {
     if (path.split('.').some(part => foldName(part) === '')) {
       faults.push({ variable: 'DROP_FIELDS', message: `\`${path}\` must be names joined by single dots` })
+    } else if (path.split('.').includes('*')) {
+      const message = `\`${path}\` must do without \`*\`: a path leads through every element of a list (\`metadata.items.price\`)`
+      faults.push({ variable: 'DROP_FIELDS', message })
     } else if (REQUIRED.has(foldName(path))) {
       faults.push({ variable: 'DROP_FIELDS', message: `\`${path}\` must not be dropped: Logtrail requires it` })
     }

@@ -1,5 +1,5 @@
 import { sound, standIn } from './deep.js'
-import { type Drop, follow } from './drop.js'
+import { type Drop, element, follow } from './drop.js'
 import type { Names } from './names.js'
 import { REDACTED } from './scan.js'
 import type { Fields } from './schema.js'
@@ -131,11 +131,16 @@ export function createWalk({ names, mask, ceiling, cuts, maxDepth, fault, note }
   }
 
   function list(values: unknown[], depth: number, drop: Drop | undefined): unknown[] {
+    let kept = 0
     for (let index = 0; index < values.length; index++) {
       const value = values[index]
-      const walked = any(index, value, depth + 1, drop)
-      if (walked !== value) values[index] = walked
+      const below = drop && element(drop, index)
+      if (below?.here) {
+        checkIn(index, value, depth)
+        note('dropped', () => where(index))
+      } else values[kept++] = any(index, value, depth + 1, below)
     }
+    values.length = kept
     return values
   }
 

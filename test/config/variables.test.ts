@@ -462,6 +462,7 @@ const CASES: Record<Name, Cases> = {
     right: [['actor.email,target', ['actor.email', 'target']]],
     wrong: [
       ...rejected(/a field or a dotted path/, 'a..b', '.a', 'a b', 'a.'),
+      ...rejected(/must do without `\*`/, 'metadata.*.price'),
       ...rejected(/`level` must not be dropped/, 'level')
     ]
   },

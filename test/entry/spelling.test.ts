@@ -5,7 +5,7 @@
  */
 import t from 'tap'
 import { ruleFaults } from '../../src/entry/rule-faults.js'
-import { ENTRY, OPEN_ENTRY, reading, WHO } from './setup.js'
+import { ENTRY, OPEN_ENTRY, reading, refused, WHO } from './setup.js'
 
 const SPELLINGS: ((name: string) => string)[] = [
   name => name.toUpperCase(),
@@ -105,6 +105,52 @@ t.test('nothing that is to be dropped', async t => {
   )
 })
 
+t.test('a number in a path is the place of an element of a list, or a name', async t => {
+  const metadataOf = (dropFields: string[], metadata: object) => {
+    const { entries, notes } = reading({ dropFields }).single({ ...ENTRY, metadata })
+    return [JSON.parse(entries[0]!).metadata, notes.map(({ field }) => field)]
+  }
+  const items = () => [{ price: 1, n: 2 }, { price: 3, tax: 4, n: 5 }, 'x', { 1: 6, n: 7 }]
+  t.same(metadataOf(['metadata.items.1.price'], { items: items() }), [
+    { items: [{ price: 1, n: 2 }, { tax: 4, n: 5 }, 'x', { 1: 6, n: 7 }] },
+    ['metadata.items.1.price']
+  ])
+  t.same(metadataOf(['metadata.items.1', 'metadata.items.2'], { items: items() }), [
+    { items: [{ price: 1, n: 2 }, { n: 7 }] },
+    ['metadata.items.1', 'metadata.items.2', 'metadata.items.3.1']
+  ])
+  const more = ['metadata.items.price', 'metadata.items.1.tax', 'metadata.items.price.x', 'metadata.items.1.price.y']
+  t.same(metadataOf(more, { items: items() })[0], { items: [{ n: 2 }, { n: 5 }, 'x', { 1: 6, n: 7 }] })
+  const nested = {
+    m: [
+      [1, { a: 2, b: 3 }],
+      [4, { a: 5, b: 6 }]
+    ]
+  }
+  t.same(metadataOf(['metadata.m.1.1.a', 'metadata.m.b'], nested)[0], {
+    m: [
+      [1, { a: 2 }],
+      [4, {}]
+    ]
+  })
+  const both = { items: [{ a: { x: 1, y: 2 } }, { a: { x: 3, y: 4 } }] }
+  t.same(metadataOf(['metadata.items.a.x', 'metadata.items.1.a.y'], both)[0], { items: [{ a: { y: 2 } }, { a: {} }] })
+  t.same(metadataOf(['metadata.items.0'], { items: { 0: 'a', 1: 'b' } })[0], { items: { 1: 'b' } })
+  t.same(metadataOf(['metadata.items.0', 'metadata.items.5'], { items: ['a'] })[0], { items: [] })
+  t.same(reading({ dropFields: ['tags.0'] }).sent({ ...ENTRY, tags: ['a', 'b'] }).tags, ['b'])
+  t.match(
+    refused(() => reading({ dropFields: ['metadata.0'] }).single(`${OPEN_ENTRY},"metadata":{"0":[{"__proto__":1}]}}`))
+      .faults,
+    [{ field: 'metadata.0.0.__proto__' }],
+    'what is dropped is checked'
+  )
+  t.match(
+    refused(() => reading({ dropFields: ['metadata.a.0'] }).single(`${OPEN_ENTRY},"metadata":{"a":[{"__proto__":1}]}}`))
+      .faults,
+    [{ field: 'metadata.a.0.__proto__' }]
+  )
+})
+
 t.test(
   'DROP_FIELDS holds for what browsers send; the session’s user is still stamped, and what Logtrail requires stays',
   async t => {
@@ -123,7 +169,7 @@ t.test('lists of names that cannot be meant are found at the start', async t => 
   )
   const faults = ruleFaults({
     allowFields: ['Actor', 'client_timestamp', 'metadata.a', 'ok'],
-    dropFields: ['action', 'LEVEL', 'metadata..x', '', 'client-timestamp']
+    dropFields: ['action', 'LEVEL', 'metadata..x', '', 'client-timestamp', 'metadata.items.*.price']
   })
   t.same(
     faults.map(({ variable, message }) => [variable, message.split('`')[1]]),
@@ -135,7 +181,8 @@ t.test('lists of names that cannot be meant are found at the start', async t => 
       ['DROP_FIELDS', 'LEVEL'],
       ['DROP_FIELDS', 'metadata..x'],
       ['DROP_FIELDS', ''],
-      ['DROP_FIELDS', 'client-timestamp']
+      ['DROP_FIELDS', 'client-timestamp'],
+      ['DROP_FIELDS', 'metadata.items.*.price']
     ]
   )
 })

@@ -41,7 +41,11 @@ export const entries = {
     '',
     "Top-level fields that Logtrail's schema does not name are removed from what browsers send (`is_public` would publish an entry), except these. The plan's depth is not theirs."
   ),
-  DROP_FIELDS: always(list(PATH), '', 'Fields to remove too, as dotted paths.'),
+  DROP_FIELDS: always(
+    list(PATH),
+    '',
+    'Fields to remove too, as dotted paths. A path leads through every element of a list (`metadata.items.price`), or by a number through that one (`metadata.items.0.price`).'
+  ),
   OVERSIZE: always(
     choice('trim', 'reject'),
     'trim',
