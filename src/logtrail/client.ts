@@ -1,9 +1,10 @@
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls'
-import { Pool } from 'undici'
+import { buildConnector, Pool } from 'undici'
 import type { UpstreamAnswer } from './answer.js'
 import { createEchoGuard } from './echo.js'
 import { Exchange, type Wire } from './exchange.js'
 import { UpstreamFault } from './fault.js'
+import { withoutContinue } from './interim.js'
 import type { Keyring } from './keyring.js'
 
 export type { UpstreamAnswer } from './answer.js'
@@ -80,11 +81,16 @@ export function createLogtrailClient(options: LogtrailClientOptions): LogtrailCl
   // One context for all connections: with `ca` alone each would read 140 certificates anew.
   const secureContext: SecureContext | undefined =
     options.ca === undefined ? undefined : createSecureContext({ ca: [...rootCertificates, options.ca] })
+  const connect = buildConnector({
+    timeout: timeoutMs,
+    // Said although it is the default: NODE_TLS_REJECT_UNAUTHORIZED=0 would change that.
+    rejectUnauthorized: true,
+    ...(secureContext ? { secureContext } : {})
+  })
   const pool = new Pool(origin, {
     connections: options.connections,
     pipelining: 1,
-    // Said although it is the default: NODE_TLS_REJECT_UNAUTHORIZED=0 would change that.
-    connect: { timeout: timeoutMs, rejectUnauthorized: true, ...(secureContext ? { secureContext } : {}) }
+    connect: withoutContinue(connect)
   })
   const wire: Wire = {
     pool,

@@ -42,7 +42,13 @@ t.test('connections that end before, within and after the body', async t => {
       kind: 'broken',
       bytes: `${HEAD}${'x-many: yes, very many of them\r\n'.repeat(1000)}`
     },
-    { name: '100 without being asked', kind: 'broken', bytes: 'HTTP/1.1 100 Continue\r\n\r\n' },
+    { name: '100 without being asked, and no more', kind: 'unreachable', bytes: 'HTTP/1.1 100 Continue\r\n\r\n' },
+    { name: 'closed within a 100', kind: 'unreachable', bytes: 'HTTP/1.1 100 Contin' },
+    {
+      name: '100 without being asked, twice',
+      kind: 'ok',
+      bytes: `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Go On\r\nx-a: b\r\n\r\n${HEAD}content-length: 2\r\n\r\n{}`
+    },
     {
       name: 'an upgrade nobody wanted',
       kind: 'broken',
@@ -88,6 +94,21 @@ t.test('a connection that closes while idle is told, not tried again', async t =
   t.match(await faultOf(t, client.post('logs', ENTRY, { requestId: '2' })), { kind: 'unreachable' })
   t.match(await client.post('logs', ENTRY, { requestId: '3' }), { status: 201 })
   t.equal(requests, 3)
+})
+
+t.test('interim answers that nobody asked for come before the one that counts', async t => {
+  const upstream = await startUpstream(t, response => {
+    response.writeContinue()
+    response.writeContinue()
+    response.writeEarlyHints({ link: '</a>; rel=preload' })
+    response.writeHead(201).end('{}')
+  })
+  const { client, requests } = connect(t, upstream, { connections: 1 })
+  for (const requestId of ['1', '2', '3']) {
+    t.match(await client.post('logs', ENTRY, { requestId }), { status: 201, body: { length: 2 } })
+  }
+  t.strictSame(requests, [201, 201, 201])
+  t.equal(upstream.received.length, 3)
 })
 
 t.test('nobody there', async t => {
