@@ -18,6 +18,7 @@ import { createReplicas } from './redis/replicas.js'
 import { type Answer, createScripts, QUEUE_PREFIX } from './redis/scripts.js'
 import { queueSettings } from './redis/settings.js'
 import { createSettling } from './redis/settling.js'
+import { systemTiming, type Timing } from './redis/timing.js'
 import { Window } from './redis/window.js'
 
 export interface RedisOutboxOptions {
@@ -39,6 +40,7 @@ export interface RedisOutboxOptions {
   /** Milliseconds between two looks at Redis, and those of the lease: 1 s and 5 s. */
   beat?: number
   lease?: number
+  timing?: Timing
 }
 
 /** Looked through for old ones at a time. */
@@ -88,12 +90,15 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     token,
     beat: options.beat ?? 1000,
     ttl: options.lease ?? 5000,
-    async onBeat(after) {
+    timing: options.timing ?? systemTiming,
+    onBeat(after) {
       heard(after)
       health.well()
+      void settling.flush()
+    },
+    async afterBeat() {
       await replicas.look()
       if (!settingsTold) await tellSettings()
-      await settling.flush()
     },
     onHeld() {
       window.clear()

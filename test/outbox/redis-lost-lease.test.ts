@@ -4,6 +4,8 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import { createLease } from '../../src/outbox/redis/lease.js'
 import { openRedisDeadLetters } from '../../src/outbox/redis/open-dead-letters.js'
+import { createScripts } from '../../src/outbox/redis/scripts.js'
+import { systemTiming } from '../../src/outbox/redis/timing.js'
 import { startRedis } from '../helper/redis.js'
 import { entry } from './behaviour.js'
 import { PREFIX, replica } from './redis-outbox.js'
@@ -31,6 +33,21 @@ if (redis) {
     t.equal((await second.outbox.claim(ALL)).length, 1)
   })
 
+  t.test('what was asked over a connection that broke does nothing when it comes late', async t => {
+    const { outbox, redis: connection, kinds } = replica(t, redis.url, { lease: 60_000 })
+    await outbox.start()
+    const held = (await client.get(`${PREFIX}:lease`)) as string
+    await outbox.append([entry('u:ann', 1)])
+    connection.disconnect(true)
+    await until(() => kinds().filter(kind => kind === 'sending').length === 2)
+    t.not(await client.get(`${PREFIX}:lease`), held)
+    // Had it been read as the sender's, nobody would look for it any more.
+    const late = createScripts(client, PREFIX)
+    t.equal(await late.read(held, 10, '>'), undefined)
+    t.equal(await late.run('forget', held, '1-0', 1, ''), undefined)
+    t.equal((await outbox.claim(ALL)).length, 1)
+  })
+
   t.test('settings that could not be asked for are asked for again with the next beat', async t => {
     const { outbox, redis: connection, events } = replica(t, redis.url, { beat: 20 })
     const config = connection.config.bind(connection)
@@ -43,8 +60,18 @@ if (redis) {
   })
 }
 
-/** A lease over a Redis that does as it is told. `beat` answers who holds the lease; nobody beats but by hand. */
-function lonely(status: string, ttl: number, beat: () => Promise<string> = async () => '1:me') {
+interface Alone {
+  beat?: () => Promise<string>
+  interval?: number
+  afterBeat?: () => Promise<void>
+}
+
+/** A lease over a Redis that does as it is told. `beat` answers who holds the lease; nobody beats but by hand, or as told. */
+function lonely(
+  status: string,
+  ttl: number,
+  { beat = async () => '1:me', interval = 60_000, afterBeat = async () => {} }: Alone = {}
+) {
   const connection = Object.assign(new EventEmitter(), { status })
   const heard: string[] = []
   const lease = createLease({
@@ -56,9 +83,11 @@ function lonely(status: string, ttl: number, beat: () => Promise<string> = async
       }
     } as never,
     token: 'me',
-    beat: 60_000,
+    beat: interval,
     ttl,
-    onBeat: async () => {},
+    timing: systemTiming,
+    onBeat: () => {},
+    afterBeat,
     onHeld: () => heard.push('held'),
     onLost: () => heard.push('lost'),
     onElsewhere: () => {},
@@ -80,11 +109,13 @@ t.test('a lease that was stopped before Redis came is not taken any more', async
 
 t.test('a lease counts from when it was asked for: Redis may have begun to count then', async t => {
   const ttl = 200
-  const { lease, heard } = lonely('ready', ttl, async () => {
-    // An answer that takes as long as the lease lives.
-    for (const asked = performance.now(); performance.now() < asked + ttl; )
-      await new Promise(resolve => setTimeout(resolve, 20))
-    return '1:me'
+  const { lease, heard } = lonely('ready', ttl, {
+    async beat() {
+      // An answer that takes as long as the lease lives.
+      for (const asked = performance.now(); performance.now() < asked + ttl; )
+        await new Promise(resolve => setTimeout(resolve, 20))
+      return '1:me'
+    }
   })
   await lease.start()
   t.equal(lease.holder(), undefined)
@@ -99,6 +130,23 @@ t.test('whoever loses the connection stops sending at once: the Redis that comes
   connection.emit('close')
   t.same(heard, ['beat', 'held', 'lost'])
   t.equal(lease.holder(), undefined)
+  await lease.stop()
+})
+
+t.test('a lease is prolonged whatever else takes its time', async t => {
+  let end = () => {}
+  let chores = 0
+  const first = new Promise<void>(resolve => {
+    end = resolve
+  })
+  const afterBeat = () => (++chores === 1 ? first : Promise.resolve())
+  const { lease, heard } = lonely('ready', 60_000, { interval: 1, afterBeat })
+  const started = lease.start()
+  await until(() => heard.filter(what => what === 'beat').length >= 3)
+  t.equal(chores, 1, 'which is begun once at a time')
+  end()
+  await started
+  await until(() => chores > 1)
   await lease.stop()
 })
 

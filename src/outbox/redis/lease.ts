@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Answer, Scripts } from './scripts.js'
+import type { Timing } from './timing.js'
 
 /** Longest that a start waits for Redis; without it the program runs all the same. */
 const START = 2000
@@ -13,8 +14,11 @@ export interface LeaseOptions {
   beat: number
   /** Milliseconds of the lease. */
   ttl: number
+  timing: Timing
   /** After each beat that Redis answered. */
-  onBeat(after: Answer): Promise<void>
+  onBeat(after: Answer): void
+  /** Likewise: what may take longer, once at a time. Never rejects. */
+  afterBeat(): Promise<void>
   onHeld(): void
   onLost(): void
   /** Another process holds it. */
@@ -40,19 +44,21 @@ export interface Lease {
 /**
  * Who sends: one replica at a time, so that each user's order holds and one budget is spent. A key in Redis with a short
  * life names it, which each beat prolongs; whoever finds none takes it, under a number that is never used again (fencing):
- * each change at the front of the queue names it, and a script does nothing for one that is not the present one.
+ * each look and each change at the front of the queue names it, and a script does nothing for one that is not the present one.
  *
  * By its own, monotonic clock a holder stops before Redis would give the lease to another. After each break of the
- * connection it begins anew, since the Redis that is back may not be the one that went.
+ * connection it begins anew, under another number: the Redis that is back may not be the one that went, or may only now
+ * come to what it was asked before.
  */
 export function createLease(options: LeaseOptions): Lease {
-  const { redis, scripts, token, beat: interval, ttl } = options
+  const { redis, scripts, token, beat: interval, ttl, timing } = options
   let holder: string | undefined
   let until = 0
   let elsewhere = false
   let first = true
-  let timer: NodeJS.Timeout | undefined
+  let timer: unknown
   let beating: Promise<void> | undefined
+  let chores: Promise<void> | undefined
   let stopped = false
 
   function drop(): void {
@@ -62,9 +68,9 @@ export function createLease(options: LeaseOptions): Lease {
   }
 
   async function once(): Promise<void> {
-    const sent = performance.now()
+    const sent = timing.now()
     try {
-      const after = (await scripts.run('beat', token, ttl, 2 * ttl, first ? 'first' : '')) as Answer
+      const after = (await scripts.run('beat', token, ttl, 2 * ttl, first ? 'first' : '', holder ?? '')) as Answer
       const mine = after.more as string
       first = false
       elsewhere = mine === ''
@@ -75,7 +81,11 @@ export function createLease(options: LeaseOptions): Lease {
         holder = mine
         options.onHeld()
       }
-      await options.onBeat(after)
+      options.onBeat(after)
+      // They ask Redis several times over: where that is slow, the lease would end before the next beat.
+      chores ??= options.afterBeat().then(() => {
+        chores = undefined
+      })
     } catch (error) {
       options.onFault(error)
     }
@@ -83,10 +93,10 @@ export function createLease(options: LeaseOptions): Lease {
 
   function beat(): Promise<void> {
     if (stopped) return Promise.resolve()
-    clearTimeout(timer)
+    timing.clearTimeout(timer)
     beating ??= once().then(() => {
       beating = undefined
-      if (!stopped) timer = setTimeout(beat, interval).unref()
+      if (!stopped) timer = timing.setTimeout(beat, interval)
     })
     return beating
   }
@@ -97,7 +107,7 @@ export function createLease(options: LeaseOptions): Lease {
 
   return {
     holder() {
-      if (holder !== undefined && performance.now() >= until) drop()
+      if (holder !== undefined && timing.now() >= until) drop()
       return holder
     },
 
@@ -120,14 +130,16 @@ export function createLease(options: LeaseOptions): Lease {
         })
       }
       await beat()
+      await chores
     },
 
     async stop() {
       stopped = true
-      clearTimeout(timer)
+      timing.clearTimeout(timer)
       redis.off('close', drop)
       redis.off('ready', ready)
       await beating
+      await chores
       holder = undefined
       const last = await scripts.run('leave', token).catch(() => undefined)
       if (last !== undefined) options.onEnd(last)

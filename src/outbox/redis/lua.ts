@@ -85,7 +85,8 @@ count('waiting', n)
 count('bytes', size)
 return state(string.format('%.0f', last + 1))`,
 
-  // replica, milliseconds of a lease, of a replica's life, whether it is its first
+  // replica, milliseconds of a lease, of a replica's life, whether it is its first, as whom it holds the lease, if it does.
+  // Who begins anew gets another number: what was asked before, over a connection that broke, may come later than this.
   beat: `
 local name, life = ARGV[1], tonumber(ARGV[3])
 local now = math.floor(microseconds() / 1000)
@@ -102,9 +103,9 @@ comeBack(name)
 inherit(name, now)
 local holder = redis.call('GET', lease)
 local mine = holder and string.sub(holder, -#name) == name
-if mine then
+if mine and ARGV[5] ~= '' then
   redis.call('PEXPIRE', lease, ARGV[2])
-elseif not holder then
+elseif mine or not holder then
   holder = string.format('%.0f', sequences(1) + 1) .. ':' .. name
   redis.call('SET', lease, holder, 'PX', ARGV[2])
   redis.pcall('XGROUP', 'CREATE', waiting, '${GROUP}', '0', 'MKSTREAM')
