@@ -56,17 +56,18 @@ export interface ServerOptions {
   ca?: string
 }
 
-/** A start, and what it needs at each step. */
+/** A run of the program, from its start to its end. */
 interface Run {
   config: Config
   ca: string | undefined
   log: Logger
   secrets: Set<string>
   state: State
-  /** Aborted when the program is to end. */
-  ending: AbortSignal
-  /** Takes what closes something that was opened just now. @throws AbortError where the program is to end */
-  opened(close: () => unknown): void
+  /** Aborted when it is to end. */
+  ending: AbortController
+  opening: Promise<Addresses> | undefined
+  /** What closes that which is open, in the order of the opening. */
+  closings: (() => unknown)[]
 }
 
 /** What stands before the first listener opens. */
@@ -83,46 +84,46 @@ export function createServer(config: Config, { logDestination, ca }: ServerOptio
   const log = createLogger({ level: config.LOG_LEVEL, secrets, destination: logDestination })
   const state: State = { phase: 'starting', line: undefined, listener: undefined }
   const ending = new AbortController()
-  const closings: (() => unknown)[] = []
-  const opened = (close: () => unknown): void => {
-    closings.push(close)
-    ending.signal.throwIfAborted()
-  }
-  let opening: Promise<Addresses> | undefined
+  const run: Run = { config, ca, log, secrets, state, ending, opening: undefined, closings: [] }
   let started: Promise<Addresses> | undefined
   let closed: Promise<void> | undefined
-
-  async function start(): Promise<Addresses> {
-    try {
-      opening = open({ config, ca, log, secrets, state, ending: ending.signal, opened })
-      return await opening
-    } catch (error) {
-      ending.signal.throwIfAborted()
-      await server.close()
-      throw error
-    }
+  const close = (): Promise<void> => {
+    closed ??= end(run)
+    return closed
   }
-
-  async function close(): Promise<void> {
-    state.phase = 'stopping'
-    ending.abort()
-    // nothing is closed while a step of the start is still at work on it
-    await Promise.race([Promise.allSettled([opening]), pause(config.SHUTDOWN_TIMEOUT, undefined, { ref: false })])
-    for (const one of closings.reverse()) await one()
-  }
-
-  const server: Server = {
+  return {
     log,
     start() {
-      started ??= start()
+      started ??= begin(run, close)
       return started
     },
-    close() {
-      closed ??= close()
-      return closed
-    }
+    close
   }
-  return server
+}
+
+async function begin(run: Run, close: () => Promise<void>): Promise<Addresses> {
+  run.opening = open(run)
+  try {
+    return await run.opening
+  } catch (error) {
+    run.ending.signal.throwIfAborted()
+    await close()
+    throw error
+  }
+}
+
+async function end({ config, state, ending, opening, closings }: Run): Promise<void> {
+  state.phase = 'stopping'
+  ending.abort()
+  // nothing is closed while a step of the start is still at work on it
+  await Promise.race([Promise.allSettled([opening]), pause(config.SHUTDOWN_TIMEOUT, undefined, { ref: false })])
+  for (const close of closings.reverse()) await close()
+}
+
+/** Keeps what closes something that was opened just now. @throws AbortError where the program is to end */
+function opened({ closings, ending }: Run, close: () => unknown): void {
+  closings.push(close)
+  ending.signal.throwIfAborted()
 }
 
 /** From Logtrail's end of an entry's trip to the browser's: what is open can rest upon what was opened before. */
@@ -131,18 +132,19 @@ async function open(run: Run): Promise<Addresses> {
   const adminUrl = await openAdmin(run, parts.observation)
   const line = run.config.DELIVERY === 'direct' ? undefined : await openLine(run, parts)
   const publicUrl = await openPublic(run, parts, line)
-  run.ending.throwIfAborted()
+  run.ending.signal.throwIfAborted()
   run.state.phase = 'serving'
   return { publicUrl, adminUrl }
 }
 
-async function openParts({ config, ca, log, secrets, state, opened }: Run): Promise<Parts> {
+async function openParts(run: Run): Promise<Parts> {
+  const { config, ca, log, secrets, state } = run
   const { keyring, close } = openKeys(config, log, secrets)
-  opened(close)
+  opened(run, close)
   const sessions = await createSessions(config, log)
-  opened(() => sessions.close())
+  opened(run, () => sessions.close())
   const redis = config.REDIS_URL ? await connectRedis(config.REDIS_URL, 'shared limits and queue', log) : undefined
-  if (redis) opened(() => closeRedis(redis))
+  if (redis) opened(run, () => closeRedis(redis))
   const upstream = createUpstreamCheck(config.LOGTRAIL_URL, ca)
   const logtrail = createClient(config, ca, keyring, (status, seconds) => {
     upstream.saw(status)
@@ -150,9 +152,9 @@ async function openParts({ config, ca, log, secrets, state, opened }: Run): Prom
     observation.history.upstream(seconds)
   })
   // what still runs has no browser waiting for it any more, and may take as long as Logtrail likes
-  opened(() => Promise.race([logtrail.client.close(), pause(LAST_WORDS_MS, undefined, { ref: false })]))
+  opened(run, () => Promise.race([logtrail.client.close(), pause(LAST_WORDS_MS, undefined, { ref: false })]))
   const observation = createObservation(config, { state, keyring, sessions, redis, upstream, logtrail })
-  opened(observation.checks.stop)
+  opened(run, observation.checks.stop)
   return { keyring, sessions, redis, logtrail, observation }
 }
 
@@ -176,7 +178,8 @@ function createClient(
 }
 
 /** Open from here on: a probe that asks whether the program lives is answered however long the rest takes. */
-async function openAdmin({ config, log, opened }: Run, observation: Observation): Promise<string | undefined> {
+async function openAdmin(run: Run, observation: Observation): Promise<string | undefined> {
+  const { config, log } = run
   if (config.ADMIN_PORT === 0) return undefined
   const { checks, metrics, history, report } = observation
   const admin = await createAdminListener({
@@ -187,28 +190,30 @@ async function openAdmin({ config, log, opened }: Run, observation: Observation)
     log,
     connection: CONNECTION_OPTIONS
   })
-  opened(() => admin.close())
+  opened(run, () => admin.close())
   return admin.listen({ host: config.ADMIN_HOST, port: config.ADMIN_PORT })
 }
 
-async function openLine({ config, log, state, ending, opened }: Run, parts: Parts): Promise<Line> {
+async function openLine(run: Run, parts: Parts): Promise<Line> {
+  const { config, log, state, ending } = run
   const { metrics } = parts.observation
   const line = await createLine(config, parts.logtrail.client, parts.keyring, metrics, log)
   // closed already where it was in use; one that is still being opened has had its time
-  opened(() => Promise.race([line.delivery.stop(0), pause(LAST_WORDS_MS, undefined, { ref: false })]))
-  const { inherited, damage, setAside } = await startLine(line, ending)
-  ending.throwIfAborted()
+  opened(run, () => Promise.race([line.delivery.stop(0), pause(LAST_WORDS_MS, undefined, { ref: false })]))
+  const { inherited, damage, setAside } = await startLine(line, ending.signal)
+  // told where the start is to end too: the next one finds the queue repaired
+  if (damage) log.error({ set_aside: setAside }, damage)
+  ending.signal.throwIfAborted()
   state.line = line
   metrics.entries('inherited', inherited)
   if (inherited > 0) log.info({ entries: inherited }, 'entries of an earlier run go out first')
-  if (damage) log.error({ set_aside: setAside }, damage)
   return line
 }
 
 async function openPublic(run: Run, parts: Parts, line: Line | undefined): Promise<string> {
-  const { config, state, opened } = run
+  const { config, state } = run
   const listener = await createListener(run, parts, line)
-  opened(() => drainListener(listener, line?.delivery, config.SHUTDOWN_TIMEOUT))
+  opened(run, () => drainListener(listener, line?.delivery, config.SHUTDOWN_TIMEOUT))
   state.listener = listener
   return listener.app.listen({ host: config.HOST, port: config.PORT, backlog: MAX_CONNECTIONS })
 }

@@ -78,7 +78,7 @@ t.test('closed while the queue is being opened: it is closed again, and nothing 
   const logtrail = await startLogtrail()
   t.teardown(() => logtrail.close())
   const queue = await heldQueue(t)
-  const program = await create(t, { QUEUE_PATH: queue.path, LOGTRAIL_URL: logtrail.url })
+  const program = await create(t, { QUEUE_PATH: queue.path, LOGTRAIL_URL: logtrail.url, SHUTDOWN_TIMEOUT: '1m' })
   const started = program.start()
   await queue.begun()
   const closed = program.server.close()
@@ -92,6 +92,19 @@ t.test('closed while the queue is being opened: it is closed again, and nothing 
   await t.rejects(fetch(program.admin), { cause: { code: 'ECONNREFUSED' } })
   t.equal(program.lines.filter(line => line.includes('Server listening')).length, 1, 'the admin listener alone')
   t.notMatch(program.lines.join(''), /"level":"(warn|error|fatal)"/)
+})
+
+t.test('damage that is found then is told all the same: the next start finds it repaired', async t => {
+  const queue = await heldQueue(t)
+  const program = await create(t, { QUEUE_PATH: queue.path, SHUTDOWN_TIMEOUT: '1m' })
+  const started = program.start()
+  await queue.begun()
+  const closed = program.server.close()
+  await queue.letGo('MANIFEST-000099\n')
+  await t.rejects(started, STOPPED)
+  await closed
+  t.match(program.lines.join(''), /"level":"error".*"set_aside":.*the queue was damaged .* and repaired/)
+  t.equal(await queue.entries(), 1)
 })
 
 t.test('a step that takes longer than SHUTDOWN_TIMEOUT is left', async t => {
@@ -118,19 +131,20 @@ t.test('closed at its first step, or never started', async t => {
 
 t.test('closed while Redis takes connections and says nothing: they are ended', async t => {
   const sockets = new Set<Socket>()
+  let closed: Promise<void> | undefined
   const silent = createTcpServer(socket => {
     sockets.add(socket)
     socket.on('error', () => {}).on('close', () => sockets.delete(socket))
     socket.resume()
+    // the second is the queue's, for which the start waits
+    if (sockets.size === 2) closed ??= program.server.close()
   }).listen(0, '127.0.0.1')
   await once(silent, 'listening')
   t.teardown(() => silent.close())
   const REDIS_URL = `redis://127.0.0.1:${(silent.address() as AddressInfo).port}`
   const program = await create(t, { REDIS_URL, QUEUE_STORE: 'redis' })
-  const started = program.start()
-  await until(() => program.lines.some(line => line.includes('Server listening')) && sockets.size === 2)
-  const closed = program.server.close()
-  await t.rejects(started, STOPPED)
+  await t.rejects(program.server.start(), STOPPED)
+  t.ok(closed)
   await closed
   await until(() => sockets.size === 0)
 })

@@ -34,7 +34,8 @@ export async function heldQueue(t: Test) {
     path,
     /** Resolves once the opening has begun. */
     begun: () => until(() => readdirSync(path).some(name => name.startsWith('before-open-'))),
-    letGo: () => writeFile(current, text),
+    /** @param manifest of another name than that which there is: the queue is damaged */
+    letGo: (manifest?: string) => writeFile(current, manifest ?? text),
     /** How many entries another process would inherit by now. @throws where the queue is in use */
     async entries(): Promise<number> {
       const next = open()

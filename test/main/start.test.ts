@@ -9,7 +9,8 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   t.test(`${signal} during the start ends it well`, async t => {
     const queue = await heldQueue(t)
     const adminPort = await freePort()
-    const env = { ...BASE, PORT: '0', ADMIN_PORT: String(adminPort), DELIVERY: 'queued', QUEUE_PATH: queue.path }
+    const ports = { PORT: '0', ADMIN_PORT: String(adminPort) }
+    const env = { ...BASE, ...ports, DELIVERY: 'queued', QUEUE_PATH: queue.path, SHUTDOWN_TIMEOUT: '1m' }
     const child = startChild('src/main.ts', [], env, t.testdir({}))
     t.teardown(() => void child.process.kill('SIGKILL'))
     await queue.begun()
