@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { Claimed, EntryId } from '../outbox/outbox.js'
+import { createAlarm } from './alarm.js'
 import { Batch, bodyOf, idOf } from './batch.js'
 import { createBounds } from './bounds.js'
 import type { Ticket } from './budget.js'
@@ -13,8 +14,8 @@ import { createSettlement } from './settlement.js'
 
 /** Requests under way at once, at most. The client needs as many connections. */
 const CONCURRENCY = 16
-/** Longest delay of one timer: beyond 2^31 ms Node.js would fire it at once. */
-const LONGEST_TIMER = 3_600_000
+/** A fault of ours: see alarm.ts. */
+const MISSED = 'entries waited of which the sender was not told; it has looked by itself'
 
 /**
  * Takes entries from an outbox in batches and brings them to Logtrail. The one loop is `pump`: whenever something happened
@@ -36,15 +37,18 @@ export function createSender(options: SenderOptions): Sender {
   /** A few, and no Set: its tables would keep their entries, see outbox/passing-map.ts. */
   const underWay: Batch[] = []
   const forfeited = new WeakSet<Batch>()
+  const alarm = createAlarm(
+    clock,
+    pump,
+    () => unclaimed() > 0,
+    () => onFault(new Error(MISSED))
+  )
   const giveUp = new AbortController()
   // Each request under way listens; Node.js would warn of a leak.
   setMaxListeners(0, giveUp.signal)
   let started = false
   let ended = false
   let claiming = false
-  let scheduled = false
-  let alarm: unknown
-  let alarmAt = Number.POSITIVE_INFINITY
   let told: Degraded | null = null
   let offAppend = () => {}
   let offLost: (() => void) | undefined
@@ -55,42 +59,23 @@ export function createSender(options: SenderOptions): Sender {
   let otherFirst = false
   let deadline = Number.POSITIVE_INFINITY
 
-  function schedule(): void {
-    if (scheduled || ended) return
-    scheduled = true
-    clock.soon(wake)
-  }
-
-  function wake(): void {
-    scheduled = false
-    pump()
-  }
-
-  /** One that comes earlier is left as it is: it looks, and sets the next. A timer for each look would cost more than the look. */
-  function wakeIn(ms: number): void {
-    const at = clock.now() + ms
-    if (alarmAt <= at) return
-    clock.clearTimeout(alarm)
-    alarmAt = at
-    alarm = clock.setTimeout(ring, ms)
-  }
-
-  function ring(): void {
-    alarmAt = Number.POSITIVE_INFINITY
-    pump()
-  }
-
   function pump(): void {
     if (!started || ended || claiming) return
     for (;;) {
       if (underWay.length >= most()) return
       const wait = sendNext()
       if (wait === 0) continue
-      if (wait < Number.POSITIVE_INFINITY) wakeIn(Math.min(Math.ceil(wait), LONGEST_TIMER))
-      const idle = !claiming && underWay.length === 0 && !settlement.busy()
-      if (stopping !== undefined && idle && clock.now() + wait >= deadline) end()
+      const idle = !claiming && underWay.length === 0
+      if (wait < Number.POSITIVE_INFINITY) alarm.within(wait)
+      else if (idle && stopping === undefined) alarm.sleep()
+      if (stopping !== undefined && idle && !settlement.busy() && clock.now() + wait >= deadline) end()
       return
     }
+  }
+
+  function unclaimed(): number {
+    const { waiting, claimed } = outbox.stats()
+    return waiting - claimed
   }
 
   function shutFor(): number {
@@ -112,12 +97,11 @@ export function createSender(options: SenderOptions): Sender {
     }
     const size = bounds.now()
     size.entries = health.shrink(size.entries)
-    const { waiting, claimed } = outbox.stats()
     const drain = stopping !== undefined
     const probe = health.failures() > 0
-    const standing = { unclaimed: waiting - claimed, size, idle: underWay.length === 0, drain, probe }
+    const standing = { unclaimed: unclaimed(), size, idle: underWay.length === 0, drain, probe }
     const { wait: hold, claim } = gate.hold(standing)
-    if (hold > 0 && gate.soon()) schedule()
+    if (hold > 0 && gate.soon()) alarm.soon()
     const wait = Math.min(restFor, Math.max(closed, hold))
     if (wait > 0) return wait
     if (rested !== undefined && restFor <= 0 && hold > 0) {
@@ -130,7 +114,13 @@ export function createSender(options: SenderOptions): Sender {
       return 0
     }
     claiming = true
-    taken.then(entries => arrived(entries, claim)).catch(onFault)
+    taken
+      .catch((error): Claimed[] => {
+        onFault(error)
+        return []
+      })
+      .then(entries => arrived(entries, claim))
+      .catch(onFault)
     return Number.POSITIVE_INFINITY
   }
 
@@ -221,7 +211,7 @@ export function createSender(options: SenderOptions): Sender {
 
   function freed(): void {
     gate.freed()
-    schedule()
+    alarm.soon()
   }
 
   function degraded(): Degraded | null {
@@ -241,13 +231,13 @@ export function createSender(options: SenderOptions): Sender {
   function keyChanged(): void {
     if (keyring?.state().every(each => each.state === 'refused')) return
     health.keyChanged()
-    schedule()
+    alarm.soon()
   }
 
   function end(): void {
     if (ended) return
     ended = true
-    clock.clearTimeout(alarm)
+    alarm.stop()
     offAppend()
     offLost?.()
     keyring?.off('change', keyChanged)
@@ -262,7 +252,7 @@ export function createSender(options: SenderOptions): Sender {
     start() {
       if (started || ended) return
       started = true
-      offAppend = outbox.onAppend(schedule)
+      offAppend = outbox.onAppend(alarm.soon)
       offLost = outbox.onLost?.(forfeit)
       keyring?.on('change', keyChanged)
       pump()

@@ -164,9 +164,9 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     }
     know(after)
     counts.stored(entries.length)
+    tell()
     const confirmed = replicas.confirmed()
     if (confirmed) await confirmed
-    tell()
     const first = Number(after.more)
     return entries.map((_, i) => first + i)
   }

@@ -32,6 +32,8 @@ export interface Outcome {
   twice: number
   /** Came before an earlier one of their user. */
   disordered: string[]
+  /** What should have been told and was not: see src/delivery/alarm.ts. */
+  untold: number
   /** The longest that nothing was sent although something could be, milliseconds; not of bad times. */
   pause: number
   /** From the end of bad times, or the last append, until all was there, milliseconds. */
@@ -59,6 +61,7 @@ export async function live(seed: number, { calm, requestsPerMinute = 1000 }: Tim
   /** When something was sent last, or came that could be. */
   let since = 0
   let pause = 0
+  let untold = 0
   const unsent = () => [...acknowledged.values()].flat().filter(id => !sent.has(id)).length
   const bad = new Set<string>()
   let down = false
@@ -126,6 +129,9 @@ export async function live(seed: number, { calm, requestsPerMinute = 1000 }: Tim
       maxWait: 1000,
       maxAge: 86_400_000,
       random,
+      onFault: error => {
+        if (/was not told/.test((error as Error).message)) untold++
+      },
       requestId: () => 'a-request'
     })
     const replica: Replica = { process, connection, outbox, delivery, ended: false }
@@ -254,6 +260,7 @@ export async function live(seed: number, { calm, requestsPerMinute = 1000 }: Tim
     }),
     after,
     pause,
+    untold,
     state
   }
   // What goes on after this is of no interest, and must come to an end.
