@@ -1,3 +1,4 @@
+import * as encoded from './encoded.js'
 import { foldName } from './names.js'
 import { CUT, charSet, REDACTED, type Scan } from './scan.js'
 
@@ -48,8 +49,6 @@ const PROSE_STOP = charSet('\u0000-\u0020', '"\'`&;<>\\,)}]', '\u00a0', '\u2028\
 const LINE_STOP = charSet('\r\n')
 const HEADER_STOP = charSet('\r\n"\'`&<>\\')
 const AUTHORITY_STOP = charSet('\u0000-\u0020', '/?#"\'<>\\')
-/** `&`, `"`, space and `;` in a URL's encoding. */
-const ENCODED_STOP = /%(?:26|22|20|3b)/iy
 const SCHEME = /^(?:bearer|basic|digest|negotiate)$/i
 
 /** "token: expired" is prose, "token: 9f86d081" is not: without quotes a value after a colon has this length and a digit. */
@@ -60,22 +59,12 @@ function endOf(stop: Uint8Array, text: string, at: number): number {
   return at
 }
 
-/** The same in a URL's encoding, in which what ends a value is encoded as well. It reads no further: the next name may begin there. */
-function encodedEnd(stop: Uint8Array, text: string, at: number): number {
-  for (; at < text.length && stop[text.charCodeAt(at)] === 0; at++) {
-    if (text.charCodeAt(at) !== 0x25) continue
-    ENCODED_STOP.lastIndex = at
-    if (ENCODED_STOP.test(text)) break
-  }
-  return at
-}
-
 function skip(set: Uint8Array, text: string, at: number): number {
   while (set[text.charCodeAt(at)] === 1) at++
   return at
 }
 
-/** Finders for the value of a name: after `=`, after `:`, and after `%3D`. */
+/** Finders for the value of a name: after `=`, after `:`, and after either in a URL's encoding. */
 export function createAssignments(names: readonly string[]) {
   const endings = createEndings(names)
 
@@ -90,7 +79,8 @@ export function createAssignments(names: readonly string[]) {
       if (CLOSER[code] === 1) {
         if (QUOTE[code] === 1) quoted = true
         index--
-      } else if (text[index - 2] === '%' && /%(?:5d|22)/i.test(text.slice(index - 2, index + 1)) && index - 2 >= kept) {
+      } else if (index - 2 >= kept && text[index - 2] === '%' && encoded.isCloser(text, index - 2)) {
+        if (encoded.isQuote(text, index - 2)) quoted = true
         index -= 3
       } else break
     }
@@ -144,13 +134,19 @@ export function createAssignments(names: readonly string[]) {
     return text.length
   }
 
-  function value(text: string, at: number, name: Ending, encoded: boolean, scan: Scan): boolean {
+  function value(text: string, at: number, name: Ending, inUrl: boolean, scan: Scan): boolean {
     const begin = skip(SPACE, text, at)
     const open = opening(text, begin)
     if (open > 0) return hit(text, open, closing(text, open, begin), scan)
     const stop = name.header ? HEADER_STOP : STOP
-    if (encoded) return hit(text, begin, encodedEnd(stop, text, begin), scan)
-    let to = endOf(stop, text, begin)
+    const quote = encoded.opening(text, begin)
+    if (inUrl) {
+      return quote > 0
+        ? hit(text, quote, encoded.closing(text, quote, begin), scan)
+        : hit(text, begin, encoded.valueEnd(stop, text, begin), scan)
+    }
+    // `%22a b%22`: what the quotes hold is not ended by a space
+    let to = endOf(stop, text, quote > 0 ? encoded.closing(text, quote, begin) : begin)
     if (to - begin <= 9 && SCHEME.test(text.slice(begin, to))) {
       to = endOf(STOP, text, skip(SPACE, text, to))
     }
@@ -169,11 +165,19 @@ export function createAssignments(names: readonly string[]) {
     return name !== undefined && value(text, at + 1, name, false, scan)
   }
 
-  /** The same within a URL that is itself a parameter. */
-  function findEncodedEquals(text: string, at: number, scan: Scan): boolean {
-    if (text.charCodeAt(at + 1) !== 0x33 || (text.charCodeAt(at + 2) | 0x20) !== 0x64) return false
+  /** The same within a URL that is itself a parameter: after `%3D`, and after `%3A` in JSON. */
+  function findEncoded(text: string, at: number, scan: Scan): boolean {
+    const sign = text.charCodeAt(at + 1) === 0x33 ? text.charCodeAt(at + 2) | 0x20 : 0
+    if (sign !== 0x64 && sign !== 0x61) return false
     const name = nameBefore(text, at, scan.kept)
-    return name !== undefined && value(text, at + 3, name, true, scan)
+    if (name === undefined) return false
+    if (sign === 0x64) return value(text, at + 3, name, true, scan)
+    const inQuotes = quoted
+    const begin = encoded.skipSpaces(text, at + 3)
+    const quote = encoded.opening(text, begin)
+    if (quote > 0) return hit(text, quote, encoded.closing(text, quote, begin), scan)
+    if (!inQuotes || encoded.isCompound(text, begin)) return false
+    return hit(text, begin, encoded.scalarEnd(SCALAR_STOP, text, begin), scan)
   }
 
   /** The password of `https://user:password@host`. */
@@ -215,16 +219,16 @@ export function createAssignments(names: readonly string[]) {
     let index = at
     for (let closers = 0; closers < 4; closers++) {
       if (CLOSER[text.charCodeAt(index)] === 1) index++
-      else if (/^%(?:5d|22)/i.test(text.slice(index, index + 3))) index += 3
+      else if (encoded.isCloser(text, index)) index += 3
       else break
     }
     index = skip(SPACE, text, index)
     const sign = text[index]
     if (sign === '=') return findEquals(text, index, scan)
-    if (sign === '%') return findEncodedEquals(text, index, scan)
+    if (sign === '%') return findEncoded(text, index, scan)
     if (sign !== ':' || text.startsWith('//', index + 1)) return false
     return findColon(text, index, scan) || (text[index + 1] === '=' && findEquals(text, index + 1, scan))
   }
 
-  return { findEquals, findEncodedEquals, findColon, findBehind }
+  return { findEquals, findEncoded, findColon, findBehind }
 }

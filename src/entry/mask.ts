@@ -32,12 +32,12 @@ export function createMask(
     for (let at = 0; at < characters.length; at++) triggers[characters.charCodeAt(at)] = finders.length
   }
 
-  const { findEquals, findEncodedEquals, findColon, findBehind } = createAssignments([...SECRET_NAMES, ...names])
+  const { findEquals, findEncoded, findColon, findBehind } = createAssignments([...SECRET_NAMES, ...names])
   trigger('_', on.has('logtrail-key') && findLogtrailKey)
   trigger('J', on.has('jwt') && findJwt)
   trigger('0123456789', (on.has('card') || on.has('ip')) && numbers(on.has('card'), on.has('ip')))
   trigger('=', on.has('assignment') && findEquals)
-  trigger('%', on.has('assignment') && findEncodedEquals, on.has('email') && findEncodedEmail)
+  trigger('%', on.has('assignment') && findEncoded, on.has('email') && findEncodedEmail)
   trigger(':', on.has('assignment') && findColon, on.has('ip') && findIpv6)
   trigger('Bb', on.has('assignment') && findBearer)
   trigger('@', on.has('email') && findEmail)
@@ -63,13 +63,27 @@ export function createMask(
         }
         at = scan.next
       }
-      if (!on.has('assignment') || !findBehind(text, to, scan)) break
+      if (!findAcross(text, to) && (!on.has('assignment') || !findBehind(text, to, scan))) break
       at = lastReach(text, at, scan.to)
       to = scan.to
     }
     scan.kept = kept
     scan.from = from
     scan.to = to
+  }
+
+  /** An address whose first part ends what is to be masked: it is known by the sign behind that. */
+  function findAcross(text: string, to: number): boolean {
+    const { ipDone } = scan
+    const sign = text[to]
+    const found =
+      (sign === ':' && on.has('ip') && findIpv6(text, to, scan)) ||
+      (sign === '@' && on.has('email') && findEmail(text, to, scan)) ||
+      (sign === '%' && on.has('email') && findEncodedEmail(text, to, scan))
+    if (found && scan.from < to) return true
+    // what begins behind it is found in its turn
+    scan.ipDone = ipDone
+    return false
   }
 
   function once(text: string): string {

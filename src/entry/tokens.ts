@@ -5,6 +5,9 @@ const BASE64URL = charSet('A-Z', 'a-z', '0-9', '_', '-')
 /** RFC 6750's b64token without the trailing `=`. */
 const TOKEN = charSet('A-Z', 'a-z', '0-9', '-._~+/')
 
+/** Between the parts of tokens that are none by the letter, but in use: `1|…`, `key:secret`; not that of `https://`. */
+const DIVIDER = charSet('|:')
+
 /** `{"alg":"none"}` takes 19 characters; shorter beginnings are words. */
 const SHORTEST_HEADER = 10
 
@@ -90,6 +93,11 @@ export function findBearer(text: string, at: number, scan: Scan): boolean {
   }
   const end = endOf(TOKEN, text, from)
   let to = end
+  let next = end > from ? endOf(DIVIDER, text, end) : end
+  while (next > to && text[next] !== '/' && TOKEN[text.charCodeAt(next)] === 1) {
+    to = endOf(TOKEN, text, next)
+    next = endOf(DIVIDER, text, to)
+  }
   while (text[to] === '=') to++
   if (to === from) return false
   if (end - from <= 14 && NO_TOKEN.has(text.slice(from, end).toLowerCase())) return false

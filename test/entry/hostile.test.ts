@@ -56,7 +56,14 @@ t.test('hundreds of thousands of values that are too deep to be walked', async t
 
 t.test('a secret in a URL that is itself a parameter, again and again', async t => {
   const mask = createMask(['assignment'], [])
-  for (const unit of ['token%3D%26', 'token%3Da%26', 'token%3D%22']) {
+  for (const unit of [
+    'token%3D%26',
+    'token%3Da%26',
+    'token%3D%22',
+    'token%3D%27token%3D%22',
+    'token=%22&',
+    '%22token%22%3A%22'
+  ]) {
     within(t, 1500, unit, () => mask(unit.repeat(40_000)))
   }
   t.equal(mask('token%3Da%26b'), 'token%3D[REDACTED]%26b')
@@ -71,6 +78,14 @@ t.test('values that lie in one another, and names that end them', async t => {
     ['in one another, in quotes', `token="${'token=a,'.repeat(250_000)}`],
     ['in one another, escaped more and more', `${escaped(2000)}'`],
     ['in one another, escaped more and more, in quotes', `token="${escaped(2000)}"`],
+    [
+      'in one another, escaped more and more, in a URL',
+      `${escaped(2000).replaceAll('\\', '%5C').replaceAll("'", '%22')}`
+    ],
+    ['in encoded quotes, never closed', 'token=%27password%3D%22'.repeat(100_000)],
+    ['spaces behind a colon', `%22token%22%3A${' '.repeat(2_000_000)}`],
+    ['spaces behind colons', `%22token%22%3A${'+'.repeat(1000)}`.repeat(2000)],
+    ['parts of a token', `Bearer ${'a:'.repeat(1_000_000)}`],
     ['digits', `token=${'4111 '.repeat(400_000)}`],
     ['digits, again and again', 'token=4111 1111 '.repeat(120_000)],
     ['spaces behind', `token=a,password${' '.repeat(2_000_000)}=`],

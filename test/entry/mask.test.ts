@@ -279,7 +279,7 @@ t.test('email and ip, where asked for', async t => {
   pairs(t, everything, {
     'from ada.lovelace+x@mail.example.co.uk.': 'from [REDACTED].',
     '<jörg@exämple.de>,b@c.de-': '<[REDACTED]>,[REDACTED]-',
-    'a@b.com@c.de': '[REDACTED]@c.de',
+    'a@b.com@c.de': '[REDACTED]',
     '请联系ada@example.com谢谢': '请联系[REDACTED]谢谢',
     '192.0.2.7:8080 and 10.0.0.1.': '[REDACTED]:8080 and [REDACTED].',
     '2001:db8::1, ::1 [fe80::1%eth0]': '[REDACTED], [REDACTED] [[REDACTED]%eth0]',
@@ -293,7 +293,7 @@ t.test('email and ip, where asked for', async t => {
     'x%yc:2001:db8::1': 'x%yc:[REDACTED]',
     '?email=ada%40example.com&x=1': '?email=[REDACTED]&x=1',
     'to=%3Cada.l%2Bnews%40mail.example%3E': 'to=%3C[REDACTED]%3E',
-    'j%C3%B6rg%40example.com%40b.de': '[REDACTED]%40b.de',
+    'j%C3%B6rg%40example.com%40b.de': '[REDACTED]',
     'pinCode=1': 'pinCode=[REDACTED]'
   })
   untouched(t, everything, [
@@ -324,6 +324,86 @@ t.test('email and ip, where asked for', async t => {
     'x12345::1',
     '1:2:3:4:5:6:7:8:9',
     '0000:0000:0000:0000:0000:0000:0000:0000:0000:0000'
+  ])
+})
+
+t.test('an address whose first part is masked as something else is masked whole', async t => {
+  pairs(t, everything, {
+    'Bearer 2001:db8::1': 'Bearer [REDACTED]',
+    'Bearer zz:2001:db8::1 x': 'Bearer [REDACTED] x',
+    'bearer ada@example.com/x': 'bearer [REDACTED]/x',
+    'bearer ada%40example.com/x': 'bearer [REDACTED]/x',
+    'bearer a/ada@example.com.': 'bearer [REDACTED].',
+    'bearer a@ ada@b': 'bearer [REDACTED]@ ada@b',
+    '4111111111111111@example.com, x': '[REDACTED], x',
+    'lt_production_wo_abc@example.com x': '[REDACTED] x',
+    '192.0.2.7:db8::1 x': '[REDACTED] x',
+    '192.0.2.7:8080, 192.0.2.7:x:2001:db8::1': '[REDACTED]:8080, [REDACTED]:x:[REDACTED]',
+    '192.0.2.7:2001:db8::1': '[REDACTED]'
+  })
+  pairs(t, mask, {
+    'lt_production_wo_abc@example.com': '[REDACTED]@example.com',
+    'lt_production_wo_abc%40example.com': '[REDACTED]%40example.com',
+    'lt_production_wo_abc:db8::1': '[REDACTED]:db8::1'
+  })
+})
+
+t.test('tokens in use that are none by the letter', async t => {
+  pairs(t, mask, {
+    'Bearer 12|S3cretS3cret x': 'Bearer [REDACTED] x',
+    'Bearer key:S3cret:more== x': 'Bearer [REDACTED] x',
+    'Bearer 2001:db8::1, x': 'Bearer [REDACTED], x',
+    'Bearer abc: see below': 'Bearer [REDACTED]: see below',
+    'Bearer abc| | x': 'Bearer [REDACTED]| | x',
+    'Bearer https://host/x': 'Bearer [REDACTED]://host/x'
+  })
+  untouched(t, mask, ['bearer token: expired', 'bearer error:x', 'bearer |x', 'bearer :'])
+})
+
+t.test('a value in quotes that are encoded', async t => {
+  pairs(t, mask, {
+    'password=%22a b%22 c': 'password=[REDACTED] c',
+    'password=%22a%20b%22&x=1': 'password=[REDACTED]&x=1',
+    'password=%22a b%22c d': 'password=[REDACTED] d',
+    'password=%27a %22 b%27 c': 'password=[REDACTED] c',
+    'password=%60a b%60;c': 'password=[REDACTED];c',
+    'password=%22a b&x=1': 'password=[REDACTED]&x=1',
+    'password=%5C%22a %22 b': 'password=[REDACTED] b',
+    'password=%22a 100% b%22 c': 'password=[REDACTED] c',
+    'password%3D%22a b%22%26x': 'password%3D%22[REDACTED]%22%26x',
+    'password%3D%22a%26b%22%26x': 'password%3D%22[REDACTED]%22%26x',
+    'password%3D%5C%22a%5C%5C%5C%22b%5C%22%26x': 'password%3D%5C%22[REDACTED]%5C%22%26x',
+    'password%3D%22a%5C%22b%5C%5C%22%26x': 'password%3D%22[REDACTED]%22%26x',
+    'password%3D%5cb%22%26x': 'password%3D[REDACTED]%22%26x',
+    'password%3D%22a b': 'password%3D%22[REDACTED]',
+    'password%3D%22%22%26x=token%3D%22a%22': 'password%3D%22%22%26x=token%3D%22[REDACTED]%22',
+    'Cookie%3D%22a b%22 c': 'Cookie%3D%22[REDACTED]%22 c',
+    'token=a1,password%3D%22x y%22 z': 'token=[REDACTED] z',
+    'password=%22': 'password=[REDACTED]'
+  })
+  untouched(t, mask, ['password%3D%22%22', 'password%3D%22'])
+})
+
+t.test('JSON in a URL’s encoding', async t => {
+  pairs(t, mask, {
+    '?s=%7B%22password%22%3A%22hunter2%22%7D&x=1': '?s=%7B%22password%22%3A%22[REDACTED]%22%7D&x=1',
+    '%7B%22password%22%3A%22a%5C%22b%22%2C%22x%22%3A1%7D': '%7B%22password%22%3A%22[REDACTED]%22%2C%22x%22%3A1%7D',
+    '%22{%5C%22password%5C%22%3a+%5C%22a b%5C%22}%22': '%22{%5C%22password%5C%22%3a+%5C%22[REDACTED]%5C%22}%22',
+    '%7B%22accessToken%22%20%3A%20%22hunter2%22%7D': '%7B%22accessToken%22%20%3A%20%22hunter2%22%7D',
+    '%7B%22accessToken%22%3A%20%22hunter2%22%7D': '%7B%22accessToken%22%3A%20%22[REDACTED]%22%7D',
+    '%7B%22cvv%22%3A123%2C%22x%22%3A1%7D': '%7B%22cvv%22%3A[REDACTED]%2C%22x%22%3A1%7D',
+    '%7B%22cvv%22%3A123%7D': '%7B%22cvv%22%3A[REDACTED]%7D',
+    '{"cvv"%3A123}': '{"cvv"%3A[REDACTED]}',
+    'token=a,%22cvv%22%3A123%2C': 'token=[REDACTED]'
+  })
+  untouched(t, mask, [
+    '%22token%22%3A%7B%22x%22%3A1%7D',
+    '%22token%22%3A%5B1%5D',
+    '%22token%22%3A{}',
+    'token%3A%20expired',
+    'token%3Bx',
+    'token%4Ax',
+    '%22name%22%3A%22token%22'
   ])
 })
 
