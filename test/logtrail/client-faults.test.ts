@@ -34,6 +34,8 @@ t.test('connections that end before, within and after the body', async t => {
     { name: 'without the last chunk', kind: 'ok', bytes: `${HEAD}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n` },
     { name: 'closed within a chunk', kind: 'broken', bytes: `${HEAD}transfer-encoding: chunked\r\n\r\nff\r\n{"a":` },
     { name: 'no http at all', kind: 'broken', bytes: '\x00\x01\x02 SSH-2.0-nothing\r\n\r\n' },
+    { name: 'a status below 100', kind: 'broken', bytes: 'HTTP/1.1 099 Low\r\ncontent-length: 0\r\n\r\n' },
+    { name: 'a status of two digits', kind: 'broken', bytes: 'HTTP/1.1 20 OK\r\ncontent-length: 0\r\n\r\n' },
     { name: 'wrong header', kind: 'broken', bytes: `${HEAD}x-y: a\x00b\r\n\r\n` },
     { name: 'two lengths', kind: 'broken', bytes: `${HEAD}content-length: 2\r\ncontent-length: 3\r\n\r\n{} ` },
     { name: 'more than its length', kind: 'ok', bytes: `${HEAD}content-length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n\r\n` },

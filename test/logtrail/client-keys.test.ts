@@ -161,6 +161,16 @@ t.test('a web page with 401 or 403 says nothing of the key for certain', async t
       { states: ['refused', 'unproven'], current: KEY_B, verdict: 'fault', sent: [KEY_A, KEY_B] }
     )
   }
+  const known = await startUpstream(t, (response, { key }) =>
+    response.writeHead(401).end(key === KEY_A ? page : '{"error_code":"AUTH"}')
+  )
+  const second = connect(t, known, { keys: [KEY_A, KEY_B] })
+  for (const requestId of ['1', '2']) await second.client.post('logs', ENTRY, { requestId })
+  t.strictSame(
+    known.received.map(each => each.key),
+    [KEY_A, KEY_B, KEY_A],
+    'a second key that is known as refused is not tried for it'
+  )
   const alone = await startUpstream(t, response => response.writeHead(403).end('error code: 1020'))
   const { client, keyring } = connect(t, alone)
   t.equal(judge(await client.post('logs', ENTRY, { requestId: '1' }), 0).kind, 'fault', 'nor does a text')
