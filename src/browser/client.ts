@@ -10,9 +10,10 @@ import { bytesOf, createStore } from './store.js'
  * `log.info(…)` copies it (plain.ts) into a batch in memory. A flush sends the batches: when `flushInterval` is over, one
  * is full, the page is hidden or goes, or the app says so. Every request is a keepalive one within the browser's budget,
  * so that what is on its way when the page goes still arrives. What is not delivered is put aside (store.ts), shared by
- * all tabs and kept for a day, or given up and told to `onDrop`. Each entry is in one place at a time, so nothing is sent
- * twice, except where an answer was lost; and nobody sees the answer to what was sent as the page went. Where sending has
- * just failed, or the network is off, a page that goes puts aside instead.
+ * all tabs and kept for a day, or given up and told to `onDrop`. There it stays until its answer is in; one tab at a time
+ * claims it. So nothing is lost, and nothing is sent twice but where an answer was. Nobody sees the answer to what is under
+ * way as the page goes: where sending has just failed, or has taken for seconds already, that is put aside, too, and sent
+ * again. What is fresh then is put aside instead of sent where sending has just failed, or the network is off.
  *
  * Whose an entry is
  *
@@ -136,7 +137,7 @@ export function createLogger(options?: Options): Logger {
   }
   const leave = (): void => {
     captured?.()
-    delivery!.leave(sure)
+    delivery!.leave(sure, gone)
     sure = null
     if (!gone) soon(1000)
   }

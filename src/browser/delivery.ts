@@ -4,6 +4,8 @@ import { bytesOf, type Store, type Tag } from './store.js'
 /** Bytes of one request, and of all keepalive requests under way: the browser's own budget for a page is 64 KiB. */
 export const MAX_PIECE = 60_000
 const TIMEOUT = 30_000
+/** As the page goes, a request that has been under way for so long is taken for one that will fail. Milliseconds. */
+const SLOW = 3000
 /** Full jitter: a wait is anything up to the first, doubled with each failure in a row, up to the most. Milliseconds. */
 const FIRST_WAIT = 1000
 const MAX_WAIT = 300_000
@@ -44,6 +46,8 @@ export function createDelivery(
   let left: boolean | undefined
   let failures = 0
   let pause = 0
+  /** How to put aside what is under way; and since when it is. */
+  const pending = new Map<() => void, number>()
 
   /** Milliseconds to wait before the next request, by this page's failures and by what the server told any tab. */
   const delay = (): number => Math.max(pause, +store.recall('until')) - Date.now()
@@ -58,24 +62,25 @@ export function createDelivery(
    * take it only as the owner's. As the page is `leaving` only what outlives it goes, up to the first byte synchronously.
    * Never rejects.
    */
-  async function send(batch: string[], owner: Tag, leaving?: boolean): Promise<void> {
-    const keep = (): void => store.putAside(batch, owner || tag)
+  async function send(batch: string[], owner: Tag, leaving?: boolean, keys?: string[]): Promise<void> {
+    const keep = (): void => store.putAside(batch.splice(0), owner || tag, keys)
     const body = `[${batch}]`
     const size = bytesOf(body)
     verified = false
-    if (
-      delay() > 0 ||
-      (owner && owner !== tag) ||
-      underway + size >= MAX_PIECE ||
-      (leaving && (failures || (online && !navigator.onLine)))
-    )
-      return keep()
     underway += size
     try {
+      if (
+        delay() > 0 ||
+        (owner && owner !== tag) ||
+        underway >= MAX_PIECE ||
+        (leaving && (failures || (online && !navigator.onLine)))
+      )
+        return
       if (leaving && !(fetch! && 'keepalive' in Request.prototype)) {
-        if (!navigator.sendBeacon(url, body)) keep()
+        if (navigator.sendBeacon(url, body)) batch = []
         return
       }
+      pending.set(keep, keys ? 0 : Date.now())
       const answer = await fetch(url, {
         method: 'POST',
         body,
@@ -101,25 +106,29 @@ export function createDelivery(
         store.know(tag)
       }
       const faults = [said.rejected, said.details?.errors].flat()
-      const good = batch.filter((entry, index) => {
+      const { length } = batch
+      batch = batch.filter((entry, index) => {
         const fault = faults.find(fault => fault?.log_index === index)
         if (fault) drop(entry, 'refused', { status, ...fault })
         return !fault
       })
-      const half = batch.length >> 1
-      if (ok) failures = 0
-      else if (status === 401 && owner && owner !== tag) keep()
-      else if (status === 400 && (good.length < batch.length || !batch[0])) {
-        if (good[0]) await send(good, owner || tag)
+      const half = length >> 1
+      if (ok) {
+        failures = 0
+        batch = []
+      } else if (status === 400 && (batch.length < length || !length)) {
+        if (batch[0]) await send(batch.splice(0), owner || tag)
       } else if (half && (status === 413 || /BULK_LIMIT/.test(said.error_code!))) {
         if (status === 400) limit = half
-        const rest = batch.splice(half)
-        await send(batch, owner)
-        await send(rest, owner)
-      } else {
-        if (/401|408|429|5../.test(status as unknown as string)) keep()
-        else for (const entry of batch) drop(entry, 'refused', { status, ...said })
+        // The other half, which nobody has been sent yet, is to be put aside whenever the page goes.
+        pending.set(keep, 0)
+        await send(batch.splice(0, half), owner)
+        await send(batch.splice(0), owner)
+      } else if (status !== 401 || !owner || owner === tag) {
+        if (!/401|408|429|5../.test(status as unknown as string))
+          for (const entry of batch.splice(0)) drop(entry, 'refused', { status, ...said })
         if (status === 401) {
+          keep()
           while (fresh[0]) store.putAside(fresh.pop()!, tag)
           tag = ''
           store.know('')
@@ -127,10 +136,11 @@ export function createDelivery(
         wait(headers.get('retry-after'))
       }
     } catch {
-      keep()
       if (!left) wait()
     } finally {
       underway -= size
+      pending.delete(keep)
+      keep()
     }
   }
 
@@ -138,9 +148,11 @@ export function createDelivery(
     limit: () => limit,
 
     /** Sends what is fresh as the page goes, in whatever order the answers come. */
-    leave(sure?: boolean | null): void {
+    leave(sure?: boolean | null, gone?: boolean): void {
       left = true
       while (fresh[0]) send(fresh.pop()!, sure ? tag : '', true)
+      // Nobody will see their answers, and most likely these are no good ones.
+      for (const [keep, since] of pending) if (gone && (failures || since < Date.now() - SLOW)) keep()
     },
 
     /**
@@ -154,14 +166,19 @@ export function createDelivery(
       // What is logged meanwhile waits for the next run, or a page that logs without a pause would send without one.
       for (let count = fresh.length; count-- && fresh[0]; sure = true) await send(fresh.pop()!, sure ? tag : '')
       if (!verified && store.waiting(tag)[0]) await send([], '')
-      // Not as the page goes: what was taken, or only claimed, might go with it.
+      // Not as the page goes: what is claimed nobody else could send for a while.
+      let again = FIRST_WAIT
       while (verified && !left && delay() <= 0) {
         const owner = tag
-        const batch = await store.take(owner, limit, MAX_PIECE)
-        if (!batch[0]) break
-        await send(batch, owner)
+        const keys = await store.take(owner, limit, MAX_PIECE)
+        const batch = keys.flatMap(store.read)
+        if (!batch[0]) {
+          again = TIMEOUT
+          break
+        }
+        await send(batch, owner, false, keys)
       }
-      return store.waiting(tag)[0] ? Math.max(1000, delay()) : Infinity
+      return store.waiting(tag)[0] ? Math.max(again, delay()) : Infinity
     }
   }
 }

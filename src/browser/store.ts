@@ -1,8 +1,8 @@
 /** Most that waits in the browser, in UTF-16 units over all tabs, and for how long, in milliseconds. */
 const MAX_CHARS = 1e6
 const MAX_AGE = 864e5
-/** How long a claim holds: longer than a tab takes to see what another has removed. Milliseconds. */
-const CLAIM = 30_000
+/** How long a claim holds: longer than a request, and than a tab takes to see what another has removed. Milliseconds. */
+const CLAIM = 40_000
 /** A browser's IndexedDB that has not answered by then is broken. Milliseconds. */
 const PATIENCE = 10_000
 
@@ -43,11 +43,9 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
       box = { [name + what]: value as string }
     }
   }
-  const read = (key: string): string[] => (open()[key] ?? '').split('\n')
-  const remove = (key: string): string[] => {
-    const [, ...entries] = read(key)
+  const read = (key: string): string[] => (open()[key] ?? '').split('\n').slice(1)
+  const remove = (key: string): void => {
     delete open()[key]
-    return entries
   }
   /** Keys of what waits, newest first, once what is too old or too much beside `size` more has been given up. */
   const keys = (size = 0): string[] =>
@@ -60,8 +58,8 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
         const old = +time < Date.now() - MAX_AGE
         size += open()[key]!.length
         if (!old && size < MAX_CHARS) return true
-        for (const entry of remove(key)) drop(entry, old ? 'expired' : 'overflow')
-        return false
+        for (const entry of read(key)) drop(entry, old ? 'expired' : 'overflow')
+        return remove(key)
       })
 
   /**
@@ -105,6 +103,7 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
     recall,
     remember,
     waiting,
+    read,
 
     /** The answer told who is signed in; '' as it told that whoever was is not any more. */
     know(tag: Tag): void {
@@ -114,8 +113,9 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
       if (recall('?').split(':')[0] !== tag) remember('?', tag && tag + ':' + Date.now())
     },
 
-    /** Puts a batch aside, behind what waits already; where that becomes too much the oldest is given up. Never throws. */
-    putAside(entries: string[], tag: Tag): void {
+    /** Puts a batch aside in place of `old` records; where there is too much the oldest is given up. Never throws. */
+    putAside(entries: string[], tag: Tag, old: string[] = []): void {
+      old.forEach(remove)
       if (!entries[0]) return
       // biome-ignore lint/style/useTemplate: two bytes less in what browsers load
       const value = [tag || '?' + recall('?') + '~' + spell, ...entries].join('\n')
@@ -125,19 +125,19 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
     },
 
     /**
-     * Takes the oldest entries of the user, at most `count` of less than `bytes` unless one record alone is more. What one
-     * tab takes no other does.
+     * Claims the oldest records of the user, at most `count` entries of less than `bytes` unless one record alone is more.
+     * What one tab claims no other does for as long as a request may take. They wait on until they are removed.
      */
     async take(tag: Tag, count: number, bytes: number): Promise<string[]> {
       const oldest: string[] = []
       for (const key of waiting(tag)) {
-        count -= read(key).length - 1
+        count -= read(key).length
         bytes -= bytesOf(open()[key]!)
         // No look at those behind: there may be thousands, and each batch would look again.
         if (oldest[0] && (count < 0 || bytes <= 0)) break
         oldest.push(key)
       }
-      return oldest[0] ? (await claim(oldest).catch(() => oldest)).flatMap(remove) : oldest
+      return oldest[0] ? claim(oldest).catch(() => oldest) : oldest
     }
   }
 }

@@ -17,6 +17,7 @@ export const MAX_GZIP = 3061
  */
 const INTERNAL = {
   recall: 's',
+  read: 'd',
   remember: 'c',
   know: 'e',
   putAside: 'k',

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { appPage, open, startApp, stored } from './app.js'
+import { appPage, open, startApp, stored, storedBecomes } from './app.js'
 import { skip } from './chromium.js'
 
 t.test('what follows from an answer', { skip }, async t => {
@@ -46,7 +46,7 @@ t.test('what follows from an answer', { skip }, async t => {
     await standIn.until(() => actions(201).length === 2)
     t.same(actions(201), ['during.503', 'during.silence'])
     t.same(await page.evaluate('dropped'), [])
-    t.equal(await stored(page), 0)
+    await storedBecomes(page, 0)
   })
 
   t.test('a server that only fails upstream is asked ever more rarely', async t => {

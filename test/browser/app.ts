@@ -54,8 +54,10 @@ export async function open(context: BrowserContext, url: string): Promise<Page> 
 }
 
 /** How many entries wait in the page's localStorage. */
-export const stored = (page: Page): Promise<number> =>
-  page.evaluate(
-    `Object.keys(localStorage).filter(key => key.includes('|'))
-      .reduce((sum, key) => sum + localStorage[key].split('\\n').length - 1, 0)`
-  )
+export const STORED = `Object.keys(localStorage).filter(key => key.includes('|'))
+  .reduce((sum, key) => sum + localStorage[key].split('\\n').length - 1, 0)`
+export const stored = (page: Page): Promise<number> => page.evaluate(STORED)
+/** Resolves once it is so many: the answer may not be in yet, or the page that took them be of another process. */
+export const storedBecomes = async (page: Page, count: number): Promise<void> => {
+  await page.waitForFunction(`${STORED} === ${count}`)
+}

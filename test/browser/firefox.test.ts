@@ -1,10 +1,7 @@
 import t from 'tap'
-import { appPage } from './app.js'
+import { appPage, STORED } from './app.js'
 import { launchFirefox, openFirefox, skip } from './firefox.js'
 import { startStandIn } from './proxy-stand-in.js'
-
-const STORED = `Object.keys(localStorage).filter(key => key.includes('|'))
-  .reduce((sum, key) => sum + localStorage[key].split('\\n').length - 1, 0)`
 
 // It starts slowly, on a busy machine more so.
 t.setTimeout(300_000)
@@ -105,7 +102,7 @@ t.test('in Firefox', { skip }, async t => {
       t.equal(standIn.taken().length, 20)
       t.equal(new Set(standIn.taken()).size, 20)
     }
-    t.equal(await tabs[0]!.evaluate(STORED), 0)
+    await tabs[0]!.waitForFunction(`${STORED} === 0`)
   })
 
   t.test('unflushed as the session becomes another one: nothing is stamped as the next', async t => {

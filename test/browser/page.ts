@@ -120,3 +120,33 @@ export async function startBrowser(t: Test) {
   })
   return { standIn, open: (t: Test, options?: PageOptions) => openPage(t, standIn, options) }
 }
+
+/** Of IndexedDB one database with one store, which holds one value. */
+export const claims = (held: { value?: unknown; broken?: boolean; meanwhile?: () => void }) => ({
+  open() {
+    const store = {
+      get() {
+        const asking = {
+          get result() {
+            return held.value
+          },
+          onsuccess() {}
+        }
+        setImmediate(() => asking.onsuccess())
+        return asking
+      },
+      put(value: unknown) {
+        held.value = structuredClone(value)
+      }
+    }
+    const base = { createObjectStore: () => store, transaction: () => ({ objectStore: () => store }), close() {} }
+    const opening = { result: base, onupgradeneeded() {}, onsuccess() {}, onerror() {} }
+    setImmediate(() => {
+      held.meanwhile?.()
+      if (held.broken) return opening.onerror()
+      if (!('value' in held)) opening.onupgradeneeded()
+      opening.onsuccess()
+    })
+    return opening
+  }
+})

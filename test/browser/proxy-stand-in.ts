@@ -27,8 +27,12 @@ export interface StandIn {
   until<T>(probe: (standIn: StandIn) => T | false | undefined | null): Promise<T>
   /** `user/action` of what was taken with 201, in order. */
   taken(): string[]
-  /** Answers in place of the usual; undefined: the usual. */
-  answer: (user: string | undefined, entries: Received['entries'], request: IncomingMessage) => Answer | undefined
+  /** Answers in place of the usual, at once or later; undefined: the usual. */
+  answer: (
+    user: string | undefined,
+    entries: Received['entries'],
+    request: IncomingMessage
+  ) => Answer | undefined | Promise<Answer | undefined>
   /** Pages by path, HTML. */
   pages: Record<string, string>
   scripts: Record<string, string>
@@ -134,7 +138,7 @@ export async function startStandIn(): Promise<StandIn> {
     const meant = request.headers['x-session-tag']
     const others: Answer | undefined =
       user && meant && meant !== tagOf(user) ? { status: 401, body: { error_code: 'SESSION_INVALID' } } : undefined
-    const answer = others ?? standIn.answer(user, entries, request) ?? usual
+    const answer = others ?? (await standIn.answer(user, entries, request)) ?? usual
     standIn.requests.push({
       user,
       status: answer.status,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startBrowser } from './page.js'
+import { claims, startBrowser } from './page.js'
 
 t.test('what follows from an answer', async t => {
   const { standIn, open } = await startBrowser(t)
@@ -105,7 +105,7 @@ t.test('what follows from an answer', async t => {
 
   t.test('Retry-After is kept to by every page, in a hurry or not; then it goes by itself', async t => {
     standIn.answer = () => ({ status: 429, headers: { 'retry-after': '1' } })
-    const { log, createLogger, storage } = await open(t)
+    const { log, createLogger, storage } = await open(t, { indexedDB: claims({}) })
     log.info('limited')
     await log.flush()
     const [refused] = standIn.requests

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { startBrowser } from './page.js'
+import type { Answer } from './proxy-stand-in.js'
 
 t.test('as the page goes, and comes back', async t => {
   const { standIn, open } = await startBrowser(t)
@@ -48,11 +49,69 @@ t.test('as the page goes, and comes back', async t => {
     standIn.answer = () => page.happens('pagehide') as undefined
     page.log.info('last')
     await page.log.flush()
-    t.same([standIn.taken(), page.waiting()], [['anna/last'], 1])
+    t.same(
+      [standIn.taken(), page.waiting()],
+      [['anna/last'], 2],
+      'what was under way is put aside: the one before failed'
+    )
     standIn.answer = () => undefined
     const next = await open(t, { storage: page.storage })
     await next.log.flush()
-    t.same([standIn.taken(), next.waiting()], [['anna/last', 'anna/earlier'], 0])
+    t.same([standIn.taken(), next.waiting()], [['anna/last', 'anna/earlier', 'anna/last'], 0])
+  })
+
+  t.test('what is under way as it goes is put aside where it may well fail, and what waited always', async t => {
+    const page = await open(t, { flushInterval: 1e6 })
+    let answer: (answer: Answer | undefined) => void = () => {}
+    const hold = (action: string) =>
+      new Promise<void>(arrived => {
+        standIn.answer = (_, entries) => {
+          if (entries[0]?.action !== action) return undefined
+          standIn.answer = () => undefined
+          arrived()
+          return new Promise(done => {
+            answer = done
+          })
+        }
+      })
+    const flushed = async (action: string, status: number, meanwhile: () => void): Promise<void> => {
+      const arrived = hold(action)
+      page.log.info(action)
+      const over = page.log.flush()
+      await arrived
+      meanwhile()
+      answer({ status })
+      await over
+    }
+    const back = (): Promise<void> => {
+      page.turn('visible')
+      return page.log.flush()
+    }
+    await flushed('quick', 201, () => page.happens('pagehide'))
+    await back()
+    t.same([standIn.taken(), page.waiting()], [['anna/quick'], 0])
+    await flushed('slow', 201, () => {
+      const { now } = Date
+      Date.now = () => now() + 4000
+      page.turn('hidden')
+      t.equal(page.waiting(), 0, 'only hidden')
+      page.happens('pagehide')
+      Date.now = now
+    })
+    await back()
+    t.same([standIn.taken().slice(1), page.waiting()], [['anna/slow', 'anna/slow'], 0], 'rather twice than never')
+    await flushed('failed', 503, () => {})
+    t.equal(page.waiting(), 1)
+    await flushed('again', 503, () => page.happens('pagehide'))
+    t.equal(page.waiting(), 2)
+    const arrived = hold('failed')
+    const over = back()
+    await arrived
+    t.equal(page.waiting(), 2, 'what waited is there until the answer is in')
+    answer({ status: 201 })
+    await over
+    t.equal(page.waiting(), 0)
+    t.same(standIn.taken().slice(3), ['anna/failed', 'anna/again'])
   })
 
   t.test('where the network is off, or has just failed, it waits, too', async t => {

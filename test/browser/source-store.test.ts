@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startBrowser } from './page.js'
+import { claims, startBrowser } from './page.js'
 
 const DAY = 86_400_000
 
@@ -167,31 +167,6 @@ t.test('where entries wait, and whose they are', async t => {
     }
   })
 
-  /** Of IndexedDB one database with one store, which holds one value. */
-  const claims = (held: { value?: unknown; broken?: boolean; meanwhile?: () => void }) => ({
-    open() {
-      const store = {
-        get() {
-          const asking = { result: held.value, onsuccess() {} }
-          setImmediate(() => asking.onsuccess())
-          return asking
-        },
-        put(value: unknown) {
-          held.value = structuredClone(value)
-        }
-      }
-      const base = { createObjectStore: () => store, transaction: () => ({ objectStore: () => store }), close() {} }
-      const opening = { result: base, onupgradeneeded() {}, onsuccess() {}, onerror() {} }
-      setImmediate(() => {
-        held.meanwhile?.()
-        if (held.broken) return opening.onerror()
-        if (!('value' in held)) opening.onupgradeneeded()
-        opening.onsuccess()
-      })
-      return opening
-    }
-  })
-
   t.test('what another tab has claimed it leaves alone, until that must be gone', async t => {
     const held: { value?: Record<string, number> } = {}
     const page = await open(t, { indexedDB: claims(held) })
@@ -204,7 +179,7 @@ t.test('where entries wait, and whose they are', async t => {
     await page.log.flush()
     t.same(standIn.taken(), [])
     t.equal(page.waiting(), 1)
-    held.value = { [key]: Date.now() - 31_000 }
+    held.value = { [key]: Date.now() - 41_000 }
     await page.log.flush()
     t.same(standIn.taken(), ['anna/kept'])
     t.same(Object.keys(held.value), [key], 'claimed for the others to see')
