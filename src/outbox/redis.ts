@@ -110,7 +110,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
       report({ kind: 'not-sending', message: 'this process does not send the entries of the shared queue any more' })
       for (const loser of losers) loser()
     },
-    onElsewhere: () => window.disown(),
+    onElsewhere: () => change(() => window.disown()),
     onFault: health.failed,
     onEnd: know
   })
@@ -127,9 +127,16 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
    * @param settle what is known to be gone by that answer leaves the window
    */
   function heard(after: Answer, settle: () => void = () => {}): void {
+    change(() => {
+      settle()
+      know(after)
+    })
+  }
+
+  /** Tells where by that more waits than was known. */
+  function change(what: () => void): void {
     const before = unclaimed()
-    settle()
-    know(after)
+    what()
     if (unclaimed() > before) tell()
   }
 

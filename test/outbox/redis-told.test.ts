@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import type { RedisOutboxOptions } from '../../src/outbox/redis.js'
 import { startRedis } from '../helper/redis.js'
 import { entry } from './behaviour.js'
-import { replica } from './redis-outbox.js'
+import { PREFIX, replica } from './redis-outbox.js'
 import { until } from './until.js'
 
 const ALL = { entries: 100, bytes: 1e6 }
@@ -94,6 +94,19 @@ else {
     await outbox.acknowledge([one!])
     await until(() => calls === 2 && unclaimed() === 1)
     t.same(told, [1, 2, 1])
+  })
+
+  t.test('what another answers for now, as its settling never reached Redis, is told of as waiting', async t => {
+    const { outbox, connection, told } = await two(t, { beat: 20 })
+    const [one] = await outbox.append([entry('u:ann', 1)])
+    await outbox.claim(ALL)
+    const commands = connection as unknown as Record<'outbox_forget', () => Promise<unknown>>
+    commands.outbox_forget = () => Promise.reject(new Error('Command timed out'))
+    await outbox.acknowledge([one!])
+    t.same(told, [1])
+    await client.set(`${PREFIX}:lease`, '7:somebody')
+    await until(() => told.length === 2)
+    t.same(told, [1, 1])
   })
 
   t.test('what could not be buried as too old waits again, and that is told', async t => {
