@@ -92,7 +92,7 @@ export function createJwtSessions(options: JwtSessionsOptions): SessionSource {
       const exp = payload.exp as number
       if (!(exp < MAX_EXP)) throw new Refused('exp is out of range')
       const until = exp * 1000 + clockSkewMs
-      if (key.live) good.set(id, { userId, until, key })
+      good.set(id, { userId, until, key })
       return { userId, via }
     } catch (error) {
       if (error instanceof HttpError) throw error

@@ -89,6 +89,27 @@ t.test('what has ended is forgotten first, then those within their limit, offend
   t.equal(ask(full, 'offender0').current, 1, 'with nothing but offenders, the one whose window ends first goes')
 })
 
+t.test('a window that begins anew is the latest, and nothing of the one before counts in it', async t => {
+  let now = 0
+  const store = new CountStore(() => now, 10)
+  ask(store, 'again')
+  now += WINDOW
+  for (let n = 0; n < 9; n++) ask(store, `kept${n}`)
+  ask(store, 'again')
+  ask(store, 'new')
+  t.equal(ask(store, 'again').current, 2, 'it is not forgotten before those that began before it')
+  t.equal(ask(store, 'kept0').current, 1)
+
+  const full = new CountStore(() => now, 10)
+  for (let times = 0; times <= MAX; times++) ask(full, 'reformed')
+  now += WINDOW
+  for (let n = 0; n < 9; n++) for (let times = 0; times <= MAX; times++) ask(full, `offender${n}`)
+  ask(full, 'reformed')
+  ask(full, 'new')
+  t.equal(ask(full, 'offender0').current, MAX + 2, 'who offended in another window is forgotten before an offender')
+  t.equal(ask(full, 'reformed').current, 1)
+})
+
 t.test('whoever was refused entries is an offender, too', async t => {
   const store = new CountStore(() => 0, 10)
   store.take('offender', WINDOW, MAX, MAX)

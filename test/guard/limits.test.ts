@@ -232,6 +232,20 @@ t.test('by user: entries', async t => {
   t.equal(proxy.logtrail.entries().length, 30)
 })
 
+t.test('by user: entries that are left out count like those that leave', async t => {
+  const proxy = await startProxy(t, { env: { RATE_LIMIT_LOGS_MAX: '5', MIN_LEVEL: 'error' } })
+  const bulk = (length: number) =>
+    proxy.post(
+      Array.from({ length }, () => entry({ level: 'debug' })),
+      { path: '/logtrail/logs/bulk' }
+    )
+  t.equal((await bulk(4)).status, 201)
+  is429(t, await bulk(2), 'RATE_LIMIT_LOGS_EXCEEDED', 5)
+  t.equal((await bulk(1)).status, 201)
+  t.match(await bulk(6), { status: 400, body: { error_code: 'VALIDATION_BULK_LIMIT_EXCEEDED' } })
+  t.equal(proxy.logtrail.entries().length, 0)
+})
+
 t.test('without a session: requests and entries by address', async t => {
   const env = {
     ANONYMOUS: 'allow',

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { COUNT_SCRIPT } from '../../src/guard/shared-counts.js'
 import { startBalancer } from '../helper/balancer.js'
 import { type Answer, entry, type Program, sign, startProxy } from '../helper/proxy.js'
 import { raw, statuses } from '../helper/raw.js'
@@ -150,6 +151,23 @@ else {
       connects.push(await raw(others[n % 3]!.url, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'))
     }
     t.same(connects.flatMap(statuses), [405, 405, 405, 405, 429])
+  })
+
+  t.test('the script counts entries of a request that is within its limits, and of no other', async t => {
+    const keys = ['address', 'requests', 'entries']
+    const run = async (address: number, requests: number): Promise<number[]> => {
+      const said = await client.eval(COUNT_SCRIPT, keys.length, ...keys, 60_000, address, requests, 10, 3)
+      const [counted, , asked, , entries, , taken] = said as number[]
+      return [counted!, asked!, entries!, taken!]
+    }
+    t.same(await run(2, 2), [1, 1, 3, 1])
+    t.same(await run(1, 9), [2, 2, 0, 1], 'over that of its address')
+    t.same(await run(9, 2), [3, 3, 0, 1], 'over that of its user')
+    t.equal(await client.get('entries'), '3')
+    t.same(await run(9, 9), [4, 4, 6, 1])
+    t.same(await run(0, 0), [0, 0, 9, 1], 'limits that are off refuse nobody')
+    t.same(await run(9, 9), [5, 5, 9, 0], 'and no more than the limit')
+    t.equal(await client.get('entries'), '9')
   })
 
   /** The windows of Redis end; those that the replicas count for themselves go on. */

@@ -108,7 +108,7 @@ t.test('a key is used for what it is for', async t => {
     { ...rsaJwk, n: undefined },
     { ...rsaJwk, e: '!' },
     { ...ecJwk, kid: 'one', x: ecJwk.y },
-    rsa.privateKey.export({ format: 'jwk' }),
+    { ...rsa.privateKey.export({ format: 'jwk' }), kid: 'one' },
     { kty: 'oct', k: encode('x'.repeat(40)), kid: 'one' },
     { kty: 'EC', crv: 'toString', kid: 'one' },
     { kty: 'OKP', crv: 'X25519', kid: 'one' },
@@ -118,7 +118,9 @@ t.test('a key is used for what it is for', async t => {
   ]
   for (const jwk of unfit) {
     const { source } = await setUp(t, [jwk])
-    t.equal(await outcome(source, bearer(byRsa())), 'SESSION_INVALID', JSON.stringify(jwk)?.slice(-60))
+    const why = JSON.stringify(jwk)?.slice(-60)
+    t.equal(await outcome(source, bearer(byRsa())), 'SESSION_INVALID', why)
+    t.equal(await outcome(source, bearer(byRsa({}))), 'SESSION_INVALID', `${why}, nor for a token without a kid`)
     t.equal(
       await outcome(source, bearer(forge({ alg: 'HS256', kid: 'one' }, good(), hs('x'.repeat(40))))),
       'SESSION_INVALID'
@@ -208,6 +210,23 @@ t.test('a new key is found by its kid', async t => {
   state.time = NOW + 30_000
   t.same(await outcome(source, bearer(byEc())), ada, 'not held against it that it was unknown before')
   t.equal(state.fetches, 2)
+})
+
+t.test('what was refused is looked at anew once a key has come, and not before', async t => {
+  const other = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { state, source } = await setUp(t)
+  const token = forge({ alg: 'RS256', kid: 'one' }, good(), asymmetric(other.privateKey))
+  const unknown = (kid: string) => outcome(source, bearer(byEc({ kid })))
+  t.equal(await outcome(source, bearer(token)), 'SESSION_INVALID')
+  t.equal(await unknown('new'), 'SESSION_INVALID')
+  t.equal(state.fetches, 2)
+  t.throws(() => source.identify(bearer(token)), { code: 'SESSION_INVALID' }, 'the set is as it was: known at once')
+  state.time += 30_000
+  t.equal(await outcome(source, bearer(token)), 'SESSION_INVALID')
+  state.keys = [{ ...other.publicKey.export({ format: 'jwk' }), kid: 'one' }]
+  t.equal(await unknown('newer'), 'SESSION_INVALID')
+  t.equal(state.fetches, 3)
+  t.same(await outcome(source, bearer(token)), ada)
 })
 
 t.test('a key that leaves the set takes what it vouched for with it', async t => {
