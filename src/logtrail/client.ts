@@ -67,7 +67,7 @@ export interface LogtrailClientOptions {
   /** At most so many connections at once; further requests wait for one. */
   connections: number
   userAgent: string
-  /** Told of every request that left, a second attempt included. Must not throw. */
+  /** Told of every request that left, a second attempt included; `error` where Logtrail gave no answer. Must not throw. */
   onRequest?: (status: number | 'error', seconds: number) => void
   /** PEM of a certificate authority that is trusted besides the usual ones. */
   ca?: string

@@ -4,7 +4,7 @@ import { AnswerBody } from './answer-body.js'
 import type { EchoGuard } from './echo.js'
 import { asFault, UpstreamFault } from './fault.js'
 import type { Keyring } from './keyring.js'
-import { judge, type Verdict } from './verdict.js'
+import { isForeign, judge, type Verdict } from './verdict.js'
 
 /** What all exchanges of a client share. */
 export interface Wire {
@@ -122,9 +122,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#abort = undefined
     const { keyring, onRequest } = this.#wire
     const status = this.#status
-    onRequest?.(status, (performance.now() - this.#started) / 1000)
     const received = this.#received()
     const { kind } = judge(received, Date.now())
+    onRequest?.(isForeign(received, kind) ? 'error' : status, (performance.now() - this.#started) / 1000)
     if (status === 401 || status === 403) {
       const next = this.#otherKey(kind === 'key')
       if (next !== undefined && !this.#retried) {
@@ -170,8 +170,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
           ? 'ANSWER_ECHOES_KEY'
           : undefined
     const answer = { status, headers, body: why === undefined && kind !== 'key' ? body : NOTHING }
-    // without its words a page of somebody else's would be taken for Logtrail's
-    if (why !== undefined && kind === 'fault' && judge(answer, 0).kind !== 'fault') {
+    // without its words somebody else's page would be taken for Logtrail's
+    if (why !== undefined && isForeign(answer, kind)) {
       const said = `The answer of Logtrail (${status}) ${UNUSABLE[why]}, and is none of its own`
       this.#settle(new UpstreamFault('broken', why, said), null)
     } else this.#settle(null, answer)

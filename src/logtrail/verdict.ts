@@ -21,6 +21,7 @@ export type Verdict =
 /** A mistake in Retry-After must not stop the logs for days. Up to a day it is believed as it is, and nothing is sent until it is over. */
 const MAX_RETRY_AFTER_MS = 86_400_000
 
+const NOTHING = Buffer.alloc(0)
 const JSON_BEGINS = /^\s*[[{"]/
 const JSON_TYPE = /^application\/([\w.-]+\+)?json\b/i
 const PAGE_TYPE = /^text\/html\b/i
@@ -56,6 +57,14 @@ export function judge(answer: Received, now: number): Verdict {
     default:
       return fault(status, status >= 300 && status < 400 ? 'a redirect, which is not followed' : 'not expected')
   }
+}
+
+/**
+ * Whether somebody else on the way answered, a portal or a firewall: with a status that Logtrail's would have too, but other words.
+ * @param kind of the verdict on the answer
+ */
+export function isForeign({ status, headers }: UpstreamAnswer, kind: Verdict['kind']): boolean {
+  return kind === 'fault' && judge({ status, headers, body: NOTHING }, 0).kind !== 'fault'
 }
 
 /** Logtrail's codes for a 400 that this program answers with, too, and with the same status. */

@@ -95,6 +95,30 @@ t.test(
   }
 )
 
+t.test(
+  'direct: a page of somebody else is no answer of Logtrail, whatever its status, and /readyz says so',
+  async t => {
+    const proxy = await startProxy(t, { env: OFF })
+    const checks = async () => (await proxy.get('/readyz')).body.checks
+    const pages: Fault[] = [
+      { kind: 'portal' },
+      { kind: 'status', status: 403, body: 'html' },
+      { kind: 'status', status: 400, body: 'html' }
+    ]
+    for (const [n, page] of pages.entries()) {
+      proxy.logtrail.faults.push(page)
+      isError(t, await proxy.post(entry()), 502, 'UPSTREAM_ERROR')
+      t.match(await checks(), { upstream: { ok: false }, key: { ok: true } }, JSON.stringify(page))
+      t.match((await proxy.get('/metrics')).text, `logtrail_bff_upstream_requests_total{status="error"} ${n + 1}`)
+      t.equal((await proxy.post(entry())).status, 201)
+      t.match(await checks(), { upstream: { ok: true } })
+    }
+    proxy.logtrail.faults.push({ kind: 'status', status: 403 })
+    isError(t, await proxy.post(entry()), 502, 'UPSTREAM_REJECTED_KEY')
+    t.match(await checks(), { upstream: { ok: true }, key: { ok: false } }, "a 403 of Logtrail's is an answer")
+  }
+)
+
 t.test('Logtrail out of reach', async t => {
   const proxy = await startProxy(t, { env: { ...OFF, LOGTRAIL_TIMEOUT: '1500ms' } })
   await proxy.logtrail.down()
