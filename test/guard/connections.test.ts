@@ -13,6 +13,7 @@ import {
 } from '../../src/guard/connections.js'
 import { entry, sign, startProxy } from '../helper/proxy.js'
 import { open, raw, statuses, untilClosed } from '../helper/raw.js'
+import { until } from '../outbox/until.js'
 
 const isError = (t: Test, received: string, status: number, code: string) => {
   const [head = '', body = ''] = received.split('\r\n\r\n', 2)
@@ -319,12 +320,11 @@ t.test('requests one behind the other, whose client goes away: none stays in fli
   for (const go of ['resetAndDestroy', 'destroy', 'end'] as const) {
     const socket = open(proxy.url)
     socket.on('error', () => {})
+    const { length: before } = proxy.logtrail.requests
     socket.write(request.repeat(30))
-    let status = await proxy.get('/status')
-    while (status.body.inFlight < 30) status = await proxy.get('/status')
+    await proxy.logtrail.waitFor(({ requests }) => requests.length === before + 30)
     socket[go]()
-    while (status.body.inFlight > 0) status = await proxy.get('/status')
-    t.equal(status.body.inFlight, 0, go)
+    await until(async () => (await proxy.get('/status')).body.inFlight === 0)
   }
   const { text } = await proxy.get('/metrics')
   const counted = [...text.matchAll(/^logtrail_bff_requests_total\{route="\/logs".*\} (\d+)$/gm)]

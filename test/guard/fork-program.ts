@@ -47,6 +47,8 @@ export async function forkProgram(t: Test, file: string, { env, flags = [], logt
   })
   const urls = () => [...said.matchAll(/Server listening at (http:[^"]+)/g)].map(([, url]) => url as string)
   const listeners = env.ADMIN_PORT === '0' ? 1 : 2
-  while (urls().length < listeners) await once(child.stdout!, 'data')
+  const early = ended.then(() => Promise.reject(new Error(`${file} ended before it listened:\n${said}`)))
+  early.catch(() => {})
+  while (urls().length < listeners) await Promise.race([once(child.stdout!, 'data'), early])
   return { child, urls: urls(), said: () => said } satisfies Forked
 }
