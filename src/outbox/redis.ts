@@ -188,6 +188,8 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
         lease.lost(holder)
       } catch (error) {
         health.failed(error)
+        // The stream was taken away by other hands, and its readers with it: whoever begins anew makes them.
+        if ((error as Error).message.includes('NOGROUP')) lease.lost(holder)
       }
       return false
     })

@@ -48,6 +48,21 @@ if (redis) {
     t.equal((await outbox.claim(ALL)).length, 1)
   })
 
+  t.test('where other hands took the stream away, what comes after it is sent', async t => {
+    const { outbox } = replica(t, redis.url, { lease: 60_000 })
+    await outbox.start()
+    await outbox.append([entry('u:ann', 1)])
+    t.equal((await outbox.claim(ALL)).length, 1)
+    await client.del(`${PREFIX}:waiting`)
+    await outbox.append([entry('u:bob', 2)])
+    let bodies: string[] = []
+    await until(async () => {
+      bodies = (await outbox.claim(ALL)).map(({ body }) => body)
+      return bodies.length > 0
+    })
+    t.match(bodies, [/"n":2,/])
+  })
+
   t.test('settings that could not be asked for are asked for again with the next beat', async t => {
     const { outbox, redis: connection, events } = replica(t, redis.url, { beat: 20 })
     const config = connection.config.bind(connection)
