@@ -11,7 +11,7 @@ const redis = await startRedis()
 if (!redis) t.plan(0, 'needs redis-server')
 else {
   t.teardown(() => redis.stop())
-  const replicas = async (t: Parameters<typeof startProxy>[0], env: Record<string, string>): Promise<Program[]> => {
+  const replicas = async (t: Test, env: Record<string, string>): Promise<Program[]> => {
     const all = { REDIS_URL: redis.url, DELIVERY: 'pooled', ...env }
     const first = await startProxy(t, { env: all })
     const same = { ...all, LOGTRAIL_API_KEY: first.logtrail.key, LOGTRAIL_URL: first.logtrail.url }
@@ -19,6 +19,40 @@ else {
     await Promise.all(programs.map(program => connected(program)))
     return programs
   }
+  /** Redis was late for once, on a machine that is busy: each replica counts for itself, and what is counted is not theirs. */
+  class Late extends Error {}
+  const fallen = (programs: readonly Program[]) =>
+    programs.flatMap(({ lines }) => lines.filter(line => line.includes('for itself'))).length
+  const heed = (programs: readonly Program[]): void => {
+    if (fallen(programs) > 0) throw new Late('Redis was late')
+  }
+  /** The same programs, whose answers are not looked at where Redis was late. */
+  const heeded = async (t: Test, env: Record<string, string>): Promise<Program[]> => {
+    const programs = await replicas(t, env)
+    const after = async (answer: Promise<Answer>): Promise<Answer> => {
+      const come = await answer
+      heed(programs)
+      return come
+    }
+    return programs.map(program => ({
+      ...program,
+      post: (...asked) => after(program.post(...asked)),
+      get: path => after(program.get(path))
+    }))
+  }
+  /** A test that begins anew where Redis was late. */
+  const counted = (name: string, body: (t: Test) => Promise<void>): unknown =>
+    t.test(name, async t => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await body(t)
+        } catch (error) {
+          if (!(error instanceof Late) || attempt === 5) throw error
+          t.comment('Redis was late: once more')
+          await client.flushall()
+        }
+      }
+    })
   const connected = async (program: Program): Promise<void> => {
     await until(async () => (await program.get('/readyz')).body.checks.redis.ok)
   }
@@ -26,8 +60,8 @@ else {
   t.teardown(() => client.disconnect())
   t.beforeEach(() => client.flushall())
 
-  t.test("three replicas: a user's limit is one limit", async t => {
-    const programs = await replicas(t, { RATE_LIMIT_MAX: '6' })
+  counted("three replicas: a user's limit is one limit", async t => {
+    const programs = await heeded(t, { RATE_LIMIT_MAX: '6' })
     const answers = []
     for (let n = 0; n < 9; n++) answers.push(await programs[n % 3]!.post(entry()))
     t.same(
@@ -62,13 +96,12 @@ else {
           return error_code ?? String(answer.status)
         })
       )
-    const fallen = () => programs.flatMap(({ lines }) => lines.filter(line => line.includes('for itself'))).length
     /** Redis may be slow on a machine that is busy: what is counted by each replica for itself meanwhile is another test's. */
     const together = async (name: string, body: unknown): Promise<string[]> => {
       for (let attempt = 0; ; attempt++) {
-        const before = fallen()
+        const before = fallen(programs)
         const answers = await crowd(`${name}-${attempt}`, body)
-        if (fallen() === before || attempt === 9) return answers
+        if (fallen(programs) === before || attempt === 9) return answers
       }
     }
     const count = (answers: string[], what: string) => answers.filter(answer => answer === what).length
@@ -86,8 +119,8 @@ else {
     )
   })
 
-  t.test('entries and addresses likewise', async t => {
-    const programs = await replicas(t, { RATE_LIMIT_LOGS_MAX: '5', RATE_LIMIT_IP_MAX: '6' })
+  counted('entries and addresses likewise', async t => {
+    const programs = await heeded(t, { RATE_LIMIT_LOGS_MAX: '5', RATE_LIMIT_IP_MAX: '6' })
     const bulk = (n: number) => programs[n]!.post([entry(), entry()], { path: '/logtrail/logs/bulk' })
     t.equal((await bulk(0)).status, 201)
     t.equal((await bulk(1)).status, 201)
@@ -102,9 +135,9 @@ else {
     t.equal(over.body.error_code, 'RATE_LIMIT_IP_EXCEEDED')
   })
 
-  t.test('what is refused or served before its sender is asked about takes nothing of what may be logged', async t => {
+  counted('what is refused or served before its sender is asked about takes nothing of what may be logged', async t => {
     const env = { RATE_LIMIT_ANONYMOUS_MAX: '2', ANONYMOUS: 'allow', ALLOWED_ORIGINS: 'https://app.example' }
-    const [program] = await replicas(t, env)
+    const [program] = await heeded(t, env)
     const { get, post } = program!
     const page = { origin: 'https://app.example', 'sec-fetch-site': 'cross-site' }
     for (let n = 0; n < 3; n++) {
@@ -119,8 +152,8 @@ else {
     t.same(answers, [201, 201, 429])
   })
 
-  t.test("a user's refused requests are one count too", async t => {
-    const programs = await replicas(t, { RATE_LIMIT_MAX: '4' })
+  counted("a user's refused requests are one count too", async t => {
+    const programs = await heeded(t, { RATE_LIMIT_MAX: '4' })
     const answers = []
     for (let n = 0; n < 8; n++) {
       const what = n % 2 === 0 ? { body: 'bad', headers: {} } : { body: '{}', headers: { 'content-type': 'text/html' } }
@@ -133,8 +166,8 @@ else {
     isSpent(t, answers[4]!, 'RATE_LIMIT_USER_EXCEEDED')
   })
 
-  t.test("an address's refused requests likewise, to the last one", async t => {
-    const programs = await replicas(t, { RATE_LIMIT_IP_MAX: '4' })
+  counted("an address's refused requests likewise, to the last one", async t => {
+    const programs = await heeded(t, { RATE_LIMIT_IP_MAX: '4' })
     const answers = []
     for (let n = 0; n < 8; n++) answers.push(await programs[n % 3]!.get('/logtrail/nothing'))
     t.same(
@@ -145,11 +178,12 @@ else {
     t.equal((await programs[0]!.post(entry())).body.error_code, 'RATE_LIMIT_IP_EXCEEDED')
 
     await client.flushall()
-    const others = await replicas(t, { RATE_LIMIT_IP_MAX: '4' })
+    const others = await heeded(t, { RATE_LIMIT_IP_MAX: '4' })
     const connects = []
     for (let n = 0; n < 5; n++) {
       connects.push(await raw(others[n % 3]!.url, 'CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n'))
     }
+    heed(others)
     t.same(connects.flatMap(statuses), [405, 405, 405, 405, 429])
   })
 
@@ -173,8 +207,8 @@ else {
   /** The windows of Redis end; those that the replicas count for themselves go on. */
   const windowsEnd = () => client.flushall()
 
-  t.test('who waited out its Retry-After is let in, where its first window at this replica was half over', async t => {
-    const [a, b] = await replicas(t, { RATE_LIMIT_LOGS_MAX: '100' })
+  counted('who waited out its Retry-After is let in, where its first window at this replica was half over', async t => {
+    const [a, b] = await heeded(t, { RATE_LIMIT_LOGS_MAX: '100' })
     const bulk = (program: Program, n: number) =>
       program.post(
         Array.from({ length: n }, () => entry()),
@@ -190,13 +224,13 @@ else {
     t.equal((await bulk(b!, 60)).status, 201, 'nor does what was let in last refuse')
   })
 
-  t.test('likewise who sent requests all at once', async t => {
+  counted('likewise who sent requests all at once', async t => {
     for (const [name, more] of [
       ['RATE_LIMIT_MAX', {}],
       ['RATE_LIMIT_IP_MAX', {}],
       ['RATE_LIMIT_ANONYMOUS_MAX', { ANONYMOUS: 'allow' }]
     ] as const) {
-      const [program] = await replicas(t, { [name]: '10', ...more })
+      const [program] = await heeded(t, { [name]: '10', ...more })
       const user = 'ANONYMOUS' in more ? null : 'ada'
       const burst = async () => {
         const answers = await Promise.all(Array.from({ length: 9 }, () => program!.post(entry(), { user })))
@@ -209,8 +243,8 @@ else {
     }
   })
 
-  t.test('an answer tells what all together have left, a refusal too', async t => {
-    const [a, b] = await replicas(t, { RATE_LIMIT_MAX: '10' })
+  counted('an answer tells what all together have left, a refusal too', async t => {
+    const [a, b] = await heeded(t, { RATE_LIMIT_MAX: '10' })
     for (let n = 0; n < 6; n++) await a!.post(entry())
     t.equal((await b!.post(entry())).headers.get('x-ratelimit-remaining'), '3')
     const bad = await b!.post({})
@@ -222,8 +256,8 @@ else {
     t.equal(foreign.headers.get('x-ratelimit-remaining'), null, 'of a sender that was not counted nothing')
   })
 
-  t.test('a clock of Redis that is set back lengthens no window', async t => {
-    const [program] = await replicas(t, { RATE_LIMIT_LOGS_MAX: '2', RATE_LIMIT_WINDOW: '10s' })
+  counted('a clock of Redis that is set back lengthens no window', async t => {
+    const [program] = await heeded(t, { RATE_LIMIT_LOGS_MAX: '2', RATE_LIMIT_WINDOW: '10s' })
     t.equal((await program!.post(entry())).status, 201)
     const keys = await client.keys('logtrail-bff:limit:*')
     t.equal(keys.length, 3)
@@ -239,8 +273,8 @@ else {
     t.ok((await longest()) <= 10_000)
   })
 
-  t.test('no user id is ever in Redis', async t => {
-    const [program] = await replicas(t, {})
+  counted('no user id is ever in Redis', async t => {
+    const [program] = await heeded(t, {})
     await program!.post(entry(), { user: 'ada@example.org' })
     t.notMatch((await client.keys('*')).join(), /ada/)
     t.ok((await client.keys('logtrail-bff:limit:*')).length >= 3)
