@@ -15,7 +15,8 @@ export interface BurialOptions {
   claims: PassingMap<number>
   now: () => number
   keyOf: (row: number) => Buffer
-  release: (ids: readonly EntryId[]) => void
+  /** What could not be buried for its age waits again. */
+  giveBack: (ids: readonly EntryId[]) => void
   report: (event: OutboxEvent) => void
   /** Told how many left the queue as damaged that nobody had asked to bury. */
   onDamaged: (entries: number) => void
@@ -36,7 +37,7 @@ const SLICE = 256
 
 /** How entries of the disk store become dead letters. */
 export function createBurial(options: BurialOptions) {
-  const { engine, index, books, claims, now, keyOf, release, report, onDamaged } = options
+  const { engine, index, books, claims, now, keyOf, giveBack, report, onDamaged } = options
 
   /** Those that are claimed, their claims ended; `damaged` are the rows of what cannot be read. */
   async function dig(
@@ -167,7 +168,7 @@ export function createBurial(options: BurialOptions) {
             await write(graves)
             buried += graves.length
           } catch {
-            release(ids)
+            giveBack(ids)
             return buried
           }
         }

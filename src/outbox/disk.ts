@@ -103,7 +103,11 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
       index.add(entry.queue, entry.sequence, entry.receivedAt, entry.size, entry.crc)
       recent.keep(entry.sequence, entry, entry.size)
     }
-    if (arrivals.length > 0) for (const listener of listeners) listener()
+    if (arrivals.length > 0) tell()
+  }
+
+  function tell(): void {
+    for (const listener of listeners) listener()
   }
 
   /** Ends the claims of those ids that have one. */
@@ -138,7 +142,10 @@ export function createDiskOutbox(options: DiskOutboxOptions): DiskOutbox {
     claims,
     now,
     keyOf,
-    release,
+    giveBack(ids) {
+      release(ids)
+      tell()
+    },
     report,
     onDamaged: options.onDamaged ?? (() => {})
   })

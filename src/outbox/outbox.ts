@@ -183,9 +183,9 @@ export interface Outbox {
   readonly deadLetters: DeadLetters
 
   /**
-   * `listener` is called after entries came to wait that may be claimed at once: appended, or retried dead letters; not by
-   * `release` or by settling. In the tick in which they came, or this process learned of them, many at once possibly. Returns
-   * what ends it.
+   * `listener` is called after entries came to wait that may be claimed at once: appended, retried dead letters, or what could
+   * not be buried for its age; not by `release` or by settling. In the tick in which they came, or in which this process
+   * learned of them, many at once possibly. Returns what ends it.
    */
   onAppend(listener: () => void): () => void
 

@@ -89,8 +89,12 @@ for (const way of [fullFileSystem, limitedFiles]) {
     await t.rejects(outbox.bury([{ id: bad?.id as number, reason }]), { code: 'QUEUE_FULL' })
     t.match(outbox.stats(), { claimed: 10, deadLetters: 0 })
     now = 10_000
+    let told = 0
+    const off = outbox.onAppend(() => told++)
     t.equal(await outbox.expire(10), 0, 'nothing can expire')
     t.match(outbox.stats(), { claimed: 10, deadLetters: 0 })
+    t.equal(told, 1, 'so it may be claimed again')
+    off()
     await t.rejects(outbox.append([entry('u:0', 1)]), { code: 'QUEUE_FULL' })
 
     const writable = once(events, 'writable')
