@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { checkTogether } from './config/checks.js'
-import { ConfigError, type Fault } from './config/fault.js'
+import { ConfigError, type ConfigFault } from './config/fault.js'
 import { unknownNames } from './config/names.js'
 import { NAMES, type Name, type Values } from './config/schema.js'
 import { wellFormedKeys } from './config/secrets.js'
@@ -133,8 +133,8 @@ function unreadable({ faults }: Gathered, name: string): boolean {
 }
 
 /** In the order of the table, each once: two parts of one text may have the same fault. */
-function inOrder(faults: Fault[]): Fault[] {
-  const place = ({ variable }: Fault) => NAMES.indexOf(variable.replace(/_FILE$/, '') as Name)
+function inOrder(faults: ConfigFault[]): ConfigFault[] {
+  const place = ({ variable }: ConfigFault) => NAMES.indexOf(variable.replace(/_FILE$/, '') as Name)
   const unique = new Map(faults.map(fault => [`${fault.variable} ${fault.message}`, fault]))
   return [...unique.values()].toSorted((a, b) => place(a) - place(b))
 }

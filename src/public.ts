@@ -142,7 +142,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     room.give(visit)
     if (!visit.counted) {
       visit.counted = true
-      void limits.uncounted?.(visit.sender, visit.asked)
+      void limits.uncounted?.(visit.caller, visit.asked)
     }
     const route = labels.get(request.url) ?? 'other'
     const gone = !reply.raw.writableFinished
@@ -175,7 +175,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
     request.visit = {
       startedAt: performance.now(),
       address,
-      sender: { addressKey: key, userId: undefined, spared },
+      caller: { addressKey: key, userId: undefined, spared },
       tag: undefined,
       entries: 0,
       errorCode: '',
@@ -236,9 +236,9 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
         return
       }
     }
-    const { sender } = request.visit
-    if (sender.spared) done(passAddress(request, null))
-    else limits.address(sender).then(standing => done(passAddress(request, standing)), done)
+    const { caller } = request.visit
+    if (caller.spared) done(passAddress(request, null))
+    else limits.address(caller).then(standing => done(passAddress(request, standing)), done)
   })
 
   otherMethods(app, routes.logs, 'POST')

@@ -12,7 +12,7 @@ type ErrorAnswer = (error: Error, request: FastifyRequest, reply: FastifyReply) 
 export function createCountedAnswer(limits: Limits, answer: ErrorAnswer): ErrorAnswer {
   return (error, request, reply) => {
     const { visit } = request
-    const asked = isRefusal(error) && !visit.counted ? limits.uncounted?.(visit.sender, visit.asked) : undefined
+    const asked = isRefusal(error) && !visit.counted ? limits.uncounted?.(visit.caller, visit.asked) : undefined
     if (asked === undefined) {
       answer(error, request, reply)
       return

@@ -165,7 +165,7 @@ export function deliverBy(
     delivery: queued ? keepingBooks(delivery, metrics) : delivery,
     read,
     toDeliver({ visit, url }) {
-      const { userId, addressKey } = visit.sender
+      const { userId, addressKey } = visit.caller
       return {
         user: userId === undefined ? `a:${addressKey}` : `u:${userId}`,
         entries: visit.reading!.entries,

@@ -45,7 +45,7 @@ export async function registerIngest(
       return
     }
     const tag = options.tag(session.userId)
-    request.visit.sender.userId = session.userId
+    request.visit.caller.userId = session.userId
     request.visit.tag = tag
     reply.header('x-session-tag', tag)
     if (meant !== undefined && meant !== tag) throw new HttpError('SESSION_INVALID', { message: NOT_THEIRS })
@@ -54,7 +54,7 @@ export async function registerIngest(
   const checkLimit = (request: FastifyRequest, reply: FastifyReply, standing: Standing | null): void => {
     if (standing) {
       if (standing.exceeded) {
-        const anonymous = request.visit.sender.userId === undefined
+        const anonymous = request.visit.caller.userId === undefined
         throw limitExceeded(anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_USER_EXCEEDED', standing)
       }
       reply.headers(limitHeaders(standing))
@@ -77,7 +77,7 @@ export async function registerIngest(
       admit(request, reply, session, byHeader)
       const { visit } = request
       visit.asked = true
-      checkLimit(request, reply, limits.request(visit.sender))
+      checkLimit(request, reply, limits.request(visit.caller))
     }
     try {
       if (
@@ -108,7 +108,7 @@ export async function registerIngest(
     visit.counted = true
     if (standing !== null) {
       if (standing.exceeded) {
-        const anonymous = visit.sender.userId === undefined
+        const anonymous = visit.caller.userId === undefined
         const code = standing.code ?? (anonymous ? 'RATE_LIMIT_ANONYMOUS_EXCEEDED' : 'RATE_LIMIT_LOGS_EXCEEDED')
         throw limitExceeded(code, standing)
       }
@@ -136,7 +136,7 @@ export async function registerIngest(
     const { visit } = request
     const body = request.body as Buffer
     const who = {
-      userId: visit.sender.userId,
+      userId: visit.caller.userId,
       ip: visit.address,
       userAgent: request.headers['user-agent'],
       requestId: request.id,
@@ -145,7 +145,7 @@ export async function registerIngest(
     try {
       const reading = request.url === options.paths.bulk ? reader.bulk(body, who) : reader.single(body, who)
       visit.entries = reading.received
-      const standing = limits.entries(visit.sender, reading.received)
+      const standing = limits.entries(visit.caller, reading.received)
       if (!(standing instanceof Promise)) return takeEntries(request, reply, reading, standing)
       // by whoever is being asked, also where the client goes away meanwhile
       visit.counted = true

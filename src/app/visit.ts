@@ -1,13 +1,13 @@
 import type { Reading } from '../entry/reader.js'
 import type { Body } from '../guard/body.js'
-import type { Sender } from '../guard/limits.js'
+import type { Caller } from '../guard/limits.js'
 import type { Guest } from '../guard/room.js'
 
 /** What this program knows of a request, besides what Fastify does. */
 export interface Visit extends Guest {
   startedAt: number
   address: string
-  sender: Sender
+  caller: Caller
   tag: string | undefined
   entries: number
   errorCode: string
@@ -16,7 +16,7 @@ export interface Visit extends Guest {
   reading: Reading | undefined
   /** It is a valid request, and none before it on its connection was invalid. */
   valid: boolean
-  /** Its sender's requests were asked for at the limits. */
+  /** Its caller's requests were asked for at the limits. */
   asked: boolean
   /** Over all replicas it is counted, or about to be. */
   counted: boolean

@@ -1,14 +1,14 @@
 /** What is wrong with one variable and what would be right. Never holds a secret. */
-export interface Fault {
+export interface ConfigFault {
   variable: string
   message: string
 }
 
 /** A configuration that cannot be run: every fault of it at once, and names that are set and mean nothing, since one may be why. */
 export class ConfigError extends Error {
-  readonly faults: readonly Fault[]
+  readonly faults: readonly ConfigFault[]
 
-  constructor(faults: readonly Fault[], unknown: readonly string[] = []) {
+  constructor(faults: readonly ConfigFault[], unknown: readonly string[] = []) {
     const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`
     const lines = faults.map(({ variable, message }) => `  ${variable} ${message}`)
     const also = unknown.map(line => `  ${line}`)

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
-import type { Fault } from './fault.js'
+import type { ConfigFault } from './fault.js'
 import { isBlank } from './forms.js'
 import { NAMES, type Name, takesFile, variable } from './schema.js'
 
@@ -22,7 +22,7 @@ export interface Gathered {
   /** The file LOGTRAIL_API_KEY was read from. */
   keyFile?: string
   /** Variables that are set but could not be read. */
-  faults: Fault[]
+  faults: ConfigFault[]
 }
 
 /**
@@ -30,7 +30,7 @@ export interface Gathered {
  * over `.env`, in whichever of the two forms each has it.
  */
 export function gather(from: Surroundings, names: readonly Name[]): Gathered {
-  const faults: Fault[] = []
+  const faults: ConfigFault[] = []
   const dotenv = present(readDotenv(from, faults))
   const env = present(from.env)
   const gathered: Gathered = { texts: {}, sources: {}, everything: { ...dotenv, ...env }, faults }
@@ -89,7 +89,7 @@ function gatherFile(from: Surroundings, name: Name, path: string, gathered: Gath
   }
 }
 
-function readDotenv({ cwd, readFile }: Surroundings, faults: Fault[]): Record<string, string | undefined> {
+function readDotenv({ cwd, readFile }: Surroundings, faults: ConfigFault[]): Record<string, string | undefined> {
   try {
     // editors on Windows begin a file with a byte order mark, which would become a part of the first name
     return parseEnv(withoutMark(readFile(join(cwd, '.env'))))

@@ -1,5 +1,5 @@
 import { envSchema } from 'env-schema'
-import type { Fault } from './fault.js'
+import type { ConfigFault } from './fault.js'
 import { type Form, read } from './forms.js'
 import { type Name, SCHEMA, takesFile, type Values, variable } from './schema.js'
 import { ANNOTATIONS } from './variable.js'
@@ -18,10 +18,10 @@ interface AjvError {
 export function validate(
   texts: Readonly<Partial<Record<Name, string>>>,
   names: readonly Name[]
-): { values: Partial<Values>; faults: Fault[] } {
+): { values: Partial<Values>; faults: ConfigFault[] } {
   // env-schema hands out its values only where all are well: `form` sees them, and keeps the object they are in.
   let values: Partial<Values> = {}
-  const faults: Fault[] = []
+  const faults: ConfigFault[] = []
   try {
     envSchema({
       schema: schemaOf(names),
@@ -80,7 +80,7 @@ function keyword(form: Form, keep: (all: Partial<Values>) => void) {
   return check
 }
 
-function toFault({ keyword, instancePath, message = '', params }: AjvError): Fault {
+function toFault({ keyword, instancePath, message = '', params }: AjvError): ConfigFault {
   if (keyword !== 'required') return { variable: instancePath.slice(1), message }
   const missing = params.missingProperty as Name
   const [sentence] = variable(missing).description.split(/(?<=\.) /)

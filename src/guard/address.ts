@@ -3,7 +3,7 @@ import { isIP, isIPv4 } from 'node:net'
 import rateLimit from '@fastify/rate-limit'
 import { BoundedMap } from '../bounded-map.js'
 
-/** An IPv6 customer is handed a /64 at least, and may use any address of it (RFC 6177): it counts as one sender. */
+/** An IPv6 customer is handed a /64 at least, and may use any address of it (RFC 6177): it counts as one caller. */
 const IPV6_SUBNET = 64
 
 /** An address with a port behind it: `192.0.2.7:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`. */

@@ -1,6 +1,6 @@
 import type { createCallers } from './address.js'
 import type { OverLimit } from './connections.js'
-import { type Limits, limitExceeded, type Sender } from './limits.js'
+import { type Caller, type Limits, limitExceeded } from './limits.js'
 
 /**
  * Counts what Node.js makes no request of, for the address of its socket: what is no valid HTTP, and a CONNECT, where whatever
@@ -10,9 +10,9 @@ export function createConnectionLimit(limits: Limits, callerOf: ReturnType<typeo
   return async socket => {
     const { key, spared } = callerOf(undefined, socket.remoteAddress)
     if (spared) return undefined
-    const sender: Sender = { addressKey: key, userId: undefined }
-    const standing = await limits.address(sender)
-    const exceeded = await limits.uncounted?.(sender, false)
+    const caller: Caller = { addressKey: key, userId: undefined }
+    const standing = await limits.address(caller)
+    const exceeded = await limits.uncounted?.(caller, false)
     if (standing?.exceeded) return limitExceeded('RATE_LIMIT_IP_EXCEEDED', standing)
     return exceeded?.code ? limitExceeded(exceeded.code, exceeded) : undefined
   }

@@ -1,6 +1,6 @@
 import type { FastifyRateLimitStore } from '@fastify/rate-limit'
 
-/** Keys a store remembers. At about 150 bytes each, 100,000 are 15 MB: more senders than one process serves in a window. */
+/** Keys a store remembers. At about 150 bytes each, 100,000 are 15 MB: more callers than one process serves in a window. */
 const MAX_KEYS = 100_000
 
 interface Count {
@@ -28,7 +28,7 @@ export class CountStore implements FastifyRateLimitStore {
   readonly #now: () => number
   readonly #maxKeys: number
 
-  /** @param now ms of a clock that only goes forward: set back, a date would lock senders out for as long as it jumped */
+  /** @param now ms of a clock that only goes forward: set back, a date would lock callers out for as long as it jumped */
   constructor(now: () => number = () => performance.now(), maxKeys: number = MAX_KEYS) {
     this.#now = now
     this.#maxKeys = maxKeys

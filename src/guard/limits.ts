@@ -21,7 +21,7 @@ export interface LimitSettings {
   wall?: () => number
 }
 
-/** Where a sender stands with one limit; `reset` in Unix seconds, `retryAfter` in whole seconds. */
+/** Where a caller stands with one limit; `reset` in Unix seconds, `retryAfter` in whole seconds. */
 export interface Standing {
   limit: number
   remaining: number
@@ -30,7 +30,7 @@ export interface Standing {
   exceeded: boolean
   /** Which limit is exceeded, where it is not the one that was asked. */
   code?: LimitCode
-  /** Where the sender stands with requests, as far as that is known better by now. */
+  /** Where the caller stands with requests, as far as that is known better by now. */
   requests?: Standing
 }
 
@@ -40,7 +40,7 @@ export interface Exceeded extends Standing {
 }
 
 /** Who a request counts for: set by the composition root on its requests before a limit is asked. */
-export interface Sender {
+export interface Caller {
   addressKey: string
   /** Undefined: without a session. */
   userId: string | undefined
@@ -49,23 +49,23 @@ export interface Sender {
 }
 
 export interface Limits {
-  /** Counts one request of the sender's address; null where that limit is off. */
-  address(sender: Sender): Promise<Standing | null>
+  /** Counts one request of the caller's address; null where that limit is off. */
+  address(caller: Caller): Promise<Standing | null>
   /** Counts one request of the user, or of the address where there is no session. Without a promise. */
-  request(sender: Sender): Standing | null
+  request(caller: Caller): Standing | null
   /**
-   * Counts `entries` of the sender, all or none: a refused request takes nothing of what is left. With a promise only
+   * Counts `entries` of the caller, all or none: a refused request takes nothing of what is left. With a promise only
    * where somebody else has to be asked.
    * @throws HttpError `VALIDATION_BULK_LIMIT_EXCEEDED` for more than a whole window allows: waiting would never help
    */
-  entries(sender: Sender, entries: number): Standing | null | Promise<Standing | null>
+  entries(caller: Caller, entries: number): Standing | null | Promise<Standing | null>
   /**
    * Counts where others count too, too late to refuse by it, a request that ends before its entries were asked for.
-   * @param asked whether `request` was asked for this sender: else the address alone is counted
-   * @returns the limit that it is over, else where its sender stands with requests, where that was asked for and is known;
+   * @param asked whether `request` was asked for this caller: else the address alone is counted
+   * @returns the limit that it is over, else where its caller stands with requests, where that was asked for and is known;
    * undefined where nobody else has to be asked
    */
-  uncounted?(sender: Sender, asked: boolean): Promise<Standing | null> | undefined
+  uncounted?(caller: Caller, asked: boolean): Promise<Standing | null> | undefined
 }
 
 export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>
@@ -73,7 +73,7 @@ export type LimitCode = Extract<ErrorCode, `RATE_LIMIT_${string}`>
 const NO_ROUTE = {}
 
 /**
- * Where a sender stands with a limit that has counted so much.
+ * Where a caller stands with a limit that has counted so much.
  * @param date ms since 1970
  */
 export function standingOf(limit: number, { current, ttl, exceeded }: Counted, date: number): Standing {
@@ -126,8 +126,8 @@ export async function createLocalLimits(app: FastifyInstance, settings: LimitSet
   function addressLimit(max: number) {
     if (max === 0) return async () => null
     // All that the plugin reads of a request, besides what its keyGenerator does: a CONNECT, for one, has no request.
-    const asRequest = ({ addressKey }: Sender) => ({ routeOptions: NO_ROUTE, addressKey }) as unknown as FastifyRequest
-    const keyGenerator = (asked: FastifyRequest) => (asked as unknown as Sender).addressKey
+    const asRequest = ({ addressKey }: Caller) => ({ routeOptions: NO_ROUTE, addressKey }) as unknown as FastifyRequest
+    const keyGenerator = (asked: FastifyRequest) => (asked as unknown as Caller).addressKey
     const check = app.createRateLimit({ max, timeWindow: settings.window, keyGenerator })
     const standing = (said: Awaited<ReturnType<typeof check>>): Standing => {
       // it has no list of spared addresses: those are never asked about
@@ -135,7 +135,7 @@ export async function createLocalLimits(app: FastifyInstance, settings: LimitSet
       return standingOf(max, { current: max - remaining, ttl, exceeded: isExceeded }, wall())
     }
     // no async function, whose own promise each request would wait for besides the plugin's
-    return (sender: Sender) => check(asRequest(sender)).then(standing)
+    return (caller: Caller) => check(asRequest(caller)).then(standing)
   }
 
   function requestLimit(max: number) {

@@ -7,7 +7,7 @@ import { heapLimit } from './overload.js'
  * at memory (overload.ts) come too late for what arrives between two of them.
  */
 const SHARE = 1 / 8
-/** Of the room, what one sender may have of it: the others send, too. One body is let in, however long it may be. */
+/** Of the room, what one caller may have of it: the others send, too. One body is let in, however long it may be. */
 const SENDERS_SHARE = 1 / 4
 /** Bytes of a request up to which nobody asks whose they are: what browsers send is less. */
 const SMALL = 64 * 1024
@@ -18,7 +18,7 @@ const RETRY_AFTER = 2
 export interface Guest {
   /** Bytes of its body that have arrived. */
   bytes: number
-  sender: { addressKey: string; userId: string | undefined }
+  caller: { addressKey: string; userId: string | undefined }
   /** Whose share it has a part of, once it is not small. */
   share: string | undefined
 }
@@ -52,7 +52,7 @@ export function createRoom(bodyLimit: number, onFull: () => void): Room {
   }
 
   function takeShare(guest: Guest, bytes: number): void {
-    const { userId, addressKey } = guest.sender
+    const { userId, addressKey } = guest.caller
     const share = guest.share ?? (userId === undefined ? `a:${addressKey}` : `u:${userId}`)
     const has = (shares.get(share) ?? 0) + (guest.share === undefined ? guest.bytes + bytes : bytes)
     if (has > most) full()

@@ -1,10 +1,10 @@
 import {
+  type Caller,
   type Exceeded,
   type LimitCode,
   type LimitSettings,
   type Limits,
   refuseBulk,
-  type Sender,
   type Standing,
   standingOf
 } from './limits.js'
@@ -35,7 +35,7 @@ const MAX_KNOWN = 10_000
 
 /**
  * The limits over all replicas, in Redis, with one round trip for a request, where its entries are known; requests of the same
- * moment share it. Until then what Redis has said of the sender before refuses. Redis slow or away: the replica's own counts, so
+ * moment share it. Until then what Redis has said of the caller before refuses. Redis slow or away: the replica's own counts, so
  * a limit never opens and a browser never sees an error of Redis.
  *
  * One of the two decides, never both: their windows begin at different moments, and a request that either refused would be
@@ -44,18 +44,18 @@ const MAX_KNOWN = 10_000
 export function createSharedLimits(options: SharedLimitsOptions): Limits {
   const { redis, settings, local, digest, onFallback, patience = 200, rest = 1000 } = options
   const { now = () => performance.now(), wall = Date.now } = options
-  /** Until when a sender's next request is over a limit, by the key of that limit. */
+  /** Until when a caller's next request is over a limit, by the key of that limit. */
   const over = new Map<string, number>()
   /** What a replica's own counts say against a request: they decide where Redis, which was to decide, does not answer. */
-  const held = new WeakMap<Sender, Exceeded>()
+  const held = new WeakMap<Caller, Exceeded>()
   const { count, rests } = createSharedCounts({ redis, window: settings.window, patience, rest, onFallback, now })
 
-  function keysOf({ addressKey, userId }: Sender): Keys {
+  function keysOf({ addressKey, userId }: Caller): Keys {
     const who = userId === undefined ? `a:${addressKey}` : `u:${digest(userId)}`
     return [`${PREFIX}:address:${addressKey}`, `${PREFIX}:requests:${who}`, `${PREFIX}:entries:${who}`]
   }
 
-  function maximaOf({ userId, spared }: Sender): Maxima {
+  function maximaOf({ userId, spared }: Caller): Maxima {
     const address = spared ? 0 : settings.address
     return userId === undefined
       ? [address, settings.anonymousRequests, settings.anonymousEntries]
@@ -67,12 +67,12 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
   }
 
   /** Refuses who had used up the limit when Redis last said so, for as long as that window lasts. */
-  function known(sender: Sender, which: 0 | 1): Standing | undefined {
+  function known(caller: Caller, which: 0 | 1): Standing | undefined {
     if (over.size === 0) return undefined
-    const key = keysOf(sender)[which]
+    const key = keysOf(caller)[which]
     const until = over.get(key)
     if (until === undefined) return undefined
-    const limit = maximaOf(sender)[which]
+    const limit = maximaOf(caller)[which]
     const left = until - now()
     if (left > 0) return standing(limit, limit, left, true)
     over.delete(key)
@@ -85,9 +85,9 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
     over.set(key, now() + left)
   }
 
-  /** What Redis has counted of a request's address and sender: are they over a limit? */
+  /** What Redis has counted of a request's address and caller: are they over a limit? */
   function judge(
-    { userId }: Sender,
+    { userId }: Caller,
     keys: Keys,
     [addressMax, requestsMax]: Maxima,
     [address, addressLeft, requests, requestsLeft]: Answers
@@ -105,64 +105,64 @@ export function createSharedLimits(options: SharedLimitsOptions): Limits {
   }
 
   /**
-   * Before Redis is asked: of a sender that it has said nothing of, nothing is known. A crowd of requests that all come before
+   * Before Redis is asked: of a caller that it has said nothing of, nothing is known. A crowd of requests that all come before
    * its first answer is let in to be read, within the bounds of connections and memory.
    */
-  function soFar(sender: Sender, which: 0 | 1, own: Standing | null): Standing | null {
-    const shared = known(sender, which)
+  function soFar(caller: Caller, which: 0 | 1, own: Standing | null): Standing | null {
+    const shared = known(caller, which)
     if (shared !== undefined) return shared
     if (rests()) return own
-    if (own?.exceeded && !held.has(sender)) {
-      held.set(sender, { ...own, code: which === 0 ? 'RATE_LIMIT_IP_EXCEEDED' : codeOf(sender.userId) })
+    if (own?.exceeded && !held.has(caller)) {
+      held.set(caller, { ...own, code: which === 0 ? 'RATE_LIMIT_IP_EXCEEDED' : codeOf(caller.userId) })
     }
     return null
   }
 
-  function alone(sender: Sender, entries: number): ReturnType<Limits['entries']> {
-    return held.get(sender) ?? local.entries(sender, entries)
+  function alone(caller: Caller, entries: number): ReturnType<Limits['entries']> {
+    return held.get(caller) ?? local.entries(caller, entries)
   }
 
   return {
-    async address(sender) {
-      return soFar(sender, 0, await local.address(sender))
+    async address(caller) {
+      return soFar(caller, 0, await local.address(caller))
     },
-    request(sender) {
-      return soFar(sender, 1, local.request(sender))
+    request(caller) {
+      return soFar(caller, 1, local.request(caller))
     },
-    entries(sender, entries) {
-      const maxima = maximaOf(sender)
+    entries(caller, entries) {
+      const maxima = maximaOf(caller)
       const [, requestsMax, entriesMax] = maxima
       refuseBulk(entriesMax, entries)
-      const keys = keysOf(sender)
+      const keys = keysOf(caller)
       const asked = count(keys, maxima, entries)
-      if (asked === undefined) return alone(sender, entries)
+      if (asked === undefined) return alone(caller, entries)
       return asked.then(answer => {
-        if (answer === undefined) return alone(sender, entries)
-        const exceeded = judge(sender, keys, maxima, answer)
+        if (answer === undefined) return alone(caller, entries)
+        const exceeded = judge(caller, keys, maxima, answer)
         if (exceeded !== null) return exceeded
         const [, , requests, requestsLeft, total, left, taken] = answer
         if (taken === 0) return standing(entriesMax, total, left, true)
         // for the time when Redis does not answer, which what Redis refused takes nothing of
-        void local.entries(sender, entries)
+        void local.entries(caller, entries)
         const byEntries = entriesMax > 0 ? standing(entriesMax, total, left, false) : null
         if (requestsMax === 0) return byEntries
         const byRequests = standing(requestsMax, requests, requestsLeft, false)
         return { ...(byEntries ?? byRequests), requests: byRequests }
       })
     },
-    uncounted(sender, wasAsked) {
-      const [address, requests] = maximaOf(sender)
+    uncounted(caller, wasAsked) {
+      const [address, requests] = maximaOf(caller)
       const maxima: Maxima = [address, wasAsked ? requests : 0, 0]
       if (address === 0 && maxima[1] === 0) return undefined
-      const keys = keysOf(sender)
+      const keys = keysOf(caller)
       const asked = count(keys, maxima, 0)
       if (asked === undefined) {
-        const own = held.get(sender)
+        const own = held.get(caller)
         return own && Promise.resolve(own)
       }
       return asked.then(answer => {
-        if (answer === undefined) return held.get(sender) ?? null
-        const exceeded = judge(sender, keys, maxima, answer)
+        if (answer === undefined) return held.get(caller) ?? null
+        const exceeded = judge(caller, keys, maxima, answer)
         if (exceeded !== null || maxima[1] === 0) return exceeded
         const [, , counted, left] = answer
         return standing(requests, counted, left, false)

@@ -2,9 +2,9 @@ import { BoundedMap } from '../bounded-map.js'
 import { HttpError } from '../errors.js'
 import { createAnswerReader, type Recognised } from './auth-answer.js'
 import { readBearer } from './bearer.js'
+import { BulkheadFull, createBulkhead } from './bulkhead.js'
 import { findCookie } from './cookies.js'
 import { digest } from './digest.js'
-import { createGate, GateClosed } from './gate.js'
 import { createHttpGet } from './http-get.js'
 import { Refusals } from './refusals.js'
 import type { Session, SessionSource, SourceState } from './session.js'
@@ -56,7 +56,7 @@ export function createForwardAuthSessions(options: ForwardAuthOptions): SessionS
   const plain = { accept: 'application/json', 'user-agent': options.userAgent }
   const readAnswer = createAnswerReader(options.userHeader.toLowerCase(), options.userClaim)
   const http = createHttpGet({ timeoutMs, maxBytes: MAX_ANSWER_BYTES, connections: concurrency, ca: options.ca })
-  const gate = createGate({ width: concurrency, waiting: MAX_WAITING, patienceMs: timeoutMs })
+  const bulkhead = createBulkhead({ width: concurrency, waiting: MAX_WAITING, patienceMs: timeoutMs })
   const good = new BoundedMap<Recognised>(MAX_GOOD)
   const bad = new Refusals(Math.min(BAD_MS, cacheMs))
   const asking = new Map<string, Promise<string>>()
@@ -64,14 +64,14 @@ export function createForwardAuthSessions(options: ForwardAuthOptions): SessionS
 
   async function ask(id: string, headers: Record<string, string>): Promise<string> {
     try {
-      const answer = await gate.pass(() => http.get(url, { ...plain, ...headers }))
+      const answer = await bulkhead.pass(() => http.get(url, { ...plain, ...headers }))
       const time = now()
       const { userId, until } = readAnswer(answer, time)
       good.set(id, { userId, until: Math.min(until, time + cacheMs) })
       return userId
     } catch (error) {
       if (!(error instanceof HttpError)) {
-        const cause = error instanceof GateClosed ? error.message : `session address: ${(error as Error).message}`
+        const cause = error instanceof BulkheadFull ? error.message : `session address: ${(error as Error).message}`
         throw new HttpError('SESSION_UNAVAILABLE', { cause })
       }
       if (error.statusCode === 401) bad.remember(id, error, now())

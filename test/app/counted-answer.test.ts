@@ -18,7 +18,7 @@ function setUp(uncounted?: Limits['uncounted']) {
   const answered: string[] = []
   const limits = { uncounted } as Limits
   const answer = createCountedAnswer(limits, error => void answered.push((error as HttpError).code))
-  const request = { visit: { sender: {}, asked: true, counted: false } } as FastifyRequest
+  const request = { visit: { caller: {}, asked: true, counted: false } } as FastifyRequest
   const headers: object[] = []
   const reply = { sent: false, headers: (more: object) => void headers.push(more) }
   return { answered, headers, request, reply, answer: (error: Error) => answer(error, request, reply as never) }
@@ -38,7 +38,7 @@ t.test('over a limit by the count: 429; else as it is', async t => {
   }
 })
 
-t.test('with where its sender stands with requests, as far as that is known by the count', async t => {
+t.test('with where its caller stands with requests, as far as that is known by the count', async t => {
   const { code: _, ...within } = { ...OVER, remaining: 3, exceeded: false }
   const { answered, headers, answer } = setUp(async () => within)
   answer(new HttpError('VALIDATION_FAILED'))

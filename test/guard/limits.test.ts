@@ -1,10 +1,10 @@
 import fastify from 'fastify'
 import t, { type Test } from 'tap'
 import {
+  type Caller,
   createLocalLimits,
   type LimitSettings,
   limitExceeded,
-  type Sender,
   standingOf
 } from '../../src/guard/limits.js'
 import { entry, type Program, startProxy } from '../helper/proxy.js'
@@ -26,8 +26,8 @@ async function limitsOf(t: Test, settings: Partial<LimitSettings>) {
   return { ...limits, byAddress: (addressKey: string) => limits.address(nobody(addressKey)) }
 }
 
-const user = (userId: string): Sender => ({ addressKey: '192.0.2.1', userId })
-const nobody = (addressKey: string): Sender => ({ addressKey, userId: undefined })
+const user = (userId: string): Caller => ({ addressKey: '192.0.2.1', userId })
+const nobody = (addressKey: string): Caller => ({ addressKey, userId: undefined })
 
 t.test('0 turns a limit off', async t => {
   const limits = await limitsOf(t, {})
@@ -112,11 +112,11 @@ t.test('entries count by their number, and a refused request takes nothing', asy
 
 t.test('more entries than a whole window allows can never pass: 400 and not 429', async t => {
   const limits = await limitsOf(t, { userEntries: 10, anonymousEntries: 5 })
-  for (const [sender, entries] of [
+  for (const [caller, entries] of [
     [user('ada'), 11],
     [nobody('a'), 6]
   ] as const) {
-    t.throws(() => limits.entries(sender, entries), {
+    t.throws(() => limits.entries(caller, entries), {
       code: 'VALIDATION_BULK_LIMIT_EXCEEDED',
       statusCode: 400,
       message: `The request holds ${entries} entries; at most ${entries - 1} can be sent at once.`

@@ -8,7 +8,7 @@ const told = (bytes: number) => ({ 'content-length': String(bytes) })
 const guest = (userId?: string, addressKey = '192.0.2.1'): Guest => ({
   bytes: 0,
   share: undefined,
-  sender: { userId, addressKey }
+  caller: { userId, addressKey }
 })
 
 t.test('what is under way may take an eighth of the heap, and gives it back', async t => {
@@ -35,7 +35,7 @@ t.test('what is under way may take an eighth of the heap, and gives it back', as
   room.take(guest('another'), 200 * KB)
 })
 
-t.test('one sender may have a quarter of it, however many requests that is', async t => {
+t.test('one caller may have a quarter of it, however many requests that is', async t => {
   const room = createRoom(256 * KB, () => {})
   const guests: Guest[] = []
   const fill = (userId?: string, addressKey?: string): void => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { LimitSettings, Limits, Sender, Standing } from '../../src/guard/limits.js'
+import type { Caller, LimitSettings, Limits, Standing } from '../../src/guard/limits.js'
 import { createSharedLimits } from '../../src/guard/shared-limits.js'
 
 /** What a replica knows between two answers of Redis; Redis itself is the other test's. */
@@ -11,8 +11,8 @@ const SETTINGS: LimitSettings = {
   anonymousRequests: 5,
   anonymousEntries: 20
 }
-const ADA: Sender = { addressKey: '192.0.2.1', userId: 'ada' }
-const NOBODY: Sender = { addressKey: '192.0.2.1', userId: undefined }
+const ADA: Caller = { addressKey: '192.0.2.1', userId: 'ada' }
+const NOBODY: Caller = { addressKey: '192.0.2.1', userId: undefined }
 
 /** Count and ms left of address, requests and entries, and whether the entries were taken. */
 type Answer = [number, number, number, number, number, number, number]
@@ -86,7 +86,7 @@ t.test('and its user, where it was asked about', async t => {
   t.equal(await limits.address(ADA), null)
 })
 
-t.test('where its sender was not asked about, its address alone is counted', async t => {
+t.test('where its caller was not asked about, its address alone is counted', async t => {
   const { limits, asked, state } = limitsOf()
   state.answer = async () => [1, 900, 0, 0, 0, 0, 1]
   t.equal(await limits.uncounted?.(NOBODY, false), null)
@@ -205,23 +205,23 @@ t.test('a Redis that fails is left alone for a while, which is said once', async
 t.test('it remembers ten thousand who are over a limit, and of more the latest', async t => {
   const { limits, state } = limitsOf()
   state.answer = async () => [1, 900, 11, 900, 0, 900, 1]
-  const sender = (n: number): Sender => ({ addressKey: '192.0.2.1', userId: `u${n}` })
-  for (let n = 0; n <= 10_000; n++) await limits.entries(sender(n), 1)
-  t.equal(limits.request(sender(0)), null)
-  t.match(limits.request(sender(1)), { exceeded: true })
-  t.match(limits.request(sender(10_000)), { exceeded: true })
+  const caller = (n: number): Caller => ({ addressKey: '192.0.2.1', userId: `u${n}` })
+  for (let n = 0; n <= 10_000; n++) await limits.entries(caller(n), 1)
+  t.equal(limits.request(caller(0)), null)
+  t.match(limits.request(caller(1)), { exceeded: true })
+  t.match(limits.request(caller(10_000)), { exceeded: true })
 })
 
 t.test('who is remembered already takes nobody else’s place', async t => {
   const { limits, state } = limitsOf()
   state.answer = async () => [1, 900, 11, 900, 0, 900, 1]
-  const sender = (n: number): Sender => ({ addressKey: '192.0.2.1', userId: `u${n}` })
-  for (let n = 0; n < 10_000; n++) await limits.entries(sender(n), 1)
+  const caller = (n: number): Caller => ({ addressKey: '192.0.2.1', userId: `u${n}` })
+  for (let n = 0; n < 10_000; n++) await limits.entries(caller(n), 1)
   state.answer = async () => [1, 900, 12, 800, 0, 800, 1]
-  await limits.entries(sender(1), 1)
-  t.match(limits.request(sender(0)), { exceeded: true })
-  await limits.entries(sender(10_000), 1)
-  t.equal(limits.request(sender(0)), null)
-  await limits.entries(sender(10_001), 1)
-  t.match(limits.request(sender(1)), { exceeded: true }, 'and is among the latest again')
+  await limits.entries(caller(1), 1)
+  t.match(limits.request(caller(0)), { exceeded: true })
+  await limits.entries(caller(10_000), 1)
+  t.equal(limits.request(caller(0)), null)
+  await limits.entries(caller(10_001), 1)
+  t.match(limits.request(caller(1)), { exceeded: true }, 'and is among the latest again')
 })

@@ -1,13 +1,13 @@
 /** Lets a bounded number of questions be under way at once; the others wait in turn, so many and so long. */
-export interface Gate {
-  /** Runs `ask` when it is its turn. Rejects with GateClosed, without having asked, when that does not come in time. */
+export interface Bulkhead {
+  /** Runs `ask` when it is its turn. Rejects with BulkheadFull, without having asked, when that does not come in time. */
   pass<Answer>(ask: () => Promise<Answer>): Promise<Answer>
 }
 
 /** No turn: too many wait already, or the wait was too long. */
-export class GateClosed extends Error {}
+export class BulkheadFull extends Error {}
 
-export interface GateOptions {
+export interface BulkheadOptions {
   /** Questions under way at once. */
   width: number
   /** Questions that may wait. */
@@ -16,7 +16,7 @@ export interface GateOptions {
   patienceMs: number
 }
 
-export function createGate({ width, waiting, patienceMs }: GateOptions): Gate {
+export function createBulkhead({ width, waiting, patienceMs }: BulkheadOptions): Bulkhead {
   let under = 0
   /** In order of arrival; each is called when a place has been given to it. */
   const line = new Set<() => void>()
@@ -26,7 +26,7 @@ export function createGate({ width, waiting, patienceMs }: GateOptions): Gate {
       under++
       return Promise.resolve()
     }
-    if (line.size >= waiting) return Promise.reject(new GateClosed('too many sessions are being asked about'))
+    if (line.size >= waiting) return Promise.reject(new BulkheadFull('too many sessions are being asked about'))
     return new Promise((resolve, reject) => {
       const go = () => {
         clearTimeout(timer)
@@ -34,7 +34,7 @@ export function createGate({ width, waiting, patienceMs }: GateOptions): Gate {
       }
       const timer = setTimeout(() => {
         line.delete(go)
-        reject(new GateClosed(`no turn within ${patienceMs} ms`))
+        reject(new BulkheadFull(`no turn within ${patienceMs} ms`))
       }, patienceMs)
       line.add(go)
     })
