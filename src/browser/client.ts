@@ -1,8 +1,8 @@
 import { asFields, createCapture } from './capture.js'
-import { createDelivery, MAX_PIECE } from './delivery.js'
+import { createDelivery } from './delivery.js'
 import type { DropDetail, DropReason, Fields, Level, Logger, Options } from './logger.js'
 import { plain } from './plain.js'
-import { bytesOf, createStore } from './store.js'
+import { bytesOf, createStore, MAX_PIECE } from './store.js'
 
 /*
  * The browser client: what becomes of an entry.

@@ -1,8 +1,6 @@
 import type { DropDetail, DropReason } from './logger.js'
-import { bytesOf, type Store, type Tag } from './store.js'
+import { bytesOf, MAX_PIECE, type Store, type Tag } from './store.js'
 
-/** Bytes of one request, and of all keepalive requests under way: the browser's own budget for a page is 64 KiB. */
-export const MAX_PIECE = 60_000
 const TIMEOUT = 30_000
 /** As the page goes, a request that has been under way for so long is taken for one that will fail. Milliseconds. */
 const SLOW = 3000
@@ -32,7 +30,7 @@ export function createDelivery(
   base: string,
   store: Store,
   limit: number,
-  drop: (entry: string, reason: DropReason, detail?: DropDetail) => void,
+  drop: (entry: string, reason: DropReason, detail?: DropDetail) => unknown,
   fresh: string[][]
 ) {
   // biome-ignore lint/style/useTemplate: two bytes less in what browsers load
@@ -62,10 +60,10 @@ export function createDelivery(
    * take it only as the owner's. As the page is `leaving` only what outlives it goes, up to the first byte synchronously.
    * Never rejects.
    */
-  async function send(batch: string[], owner: Tag, leaving?: boolean, keys?: string[]): Promise<void> {
+  const send = async (batch: string[], owner: Tag, leaving?: boolean, keys?: string[]): Promise<void> => {
     const keep = (): void => store.putAside(batch.splice(0), owner || tag, keys)
     const body = `[${batch}]`
-    const size = bytesOf(body)
+    let size = bytesOf(body)
     verified = false
     underway += size
     try {
@@ -96,34 +94,36 @@ export function createDelivery(
       })
       const { status, ok, headers } = answer
       const text = await answer.text()
+      underway -= size
+      size = 0
       // Nor is some page of HTML with a 200; with any other status it may be one.
-      const said: Said = { ...((ok || text[0] === '{') && JSON.parse(text || '{}')) }
       const told = headers.get('x-session-tag')
-      if (told !== null || ok || status === 400) {
+      const said: Said | undefined = (ok || text[0] === '{') && JSON.parse(text || '{}')
+      // Nothing else is an answer that speaks of single entries, or may come without a tag from a session without one.
+      const spoken = ok || (status === 400 && said)
+      if (spoken || told) {
         verified = true
         // biome-ignore lint/style/useTemplate: two bytes less in what browsers load
         tag = '=' + (told ?? '')
+        owner ||= tag
         store.know(tag)
       }
-      const faults = [said.rejected, said.details?.errors].flat()
       const { length } = batch
       batch = batch.filter((entry, index) => {
-        const fault = faults.find(fault => fault?.log_index === index)
+        const fault = spoken && [said?.rejected, said?.details?.errors].flat().find(fault => fault?.log_index === index)
         if (fault) drop(entry, 'refused', { status, ...fault })
         return !fault
       })
-      const half = length >> 1
+      // What goes again: all but those that were named, or else one half after the other.
+      const most = batch.length < length ? length : length >> 1
+      if (/BULK/.test(said?.error_code as string)) limit = most
       if (ok) {
         failures = 0
         batch = []
-      } else if (status === 400 && (batch.length < length || !length)) {
-        if (batch[0]) await send(batch.splice(0), owner || tag)
-      } else if (half && (status === 413 || /BULK_LIMIT/.test(said.error_code!))) {
-        if (status === 400) limit = half
+      } else if (/400|413/.test(status as unknown as string) && (most || !length)) {
         // The other half, which nobody has been sent yet, is to be put aside whenever the page goes.
         pending.set(keep, 0)
-        await send(batch.splice(0, half), owner)
-        await send(batch.splice(0), owner)
+        while (batch[0]) await send(batch.splice(0, most), owner)
       } else if (status !== 401 || !owner || owner === tag) {
         if (!/401|408|429|5../.test(status as unknown as string))
           for (const entry of batch.splice(0)) drop(entry, 'refused', { status, ...said })
@@ -170,7 +170,7 @@ export function createDelivery(
       let again = FIRST_WAIT
       while (verified && !left && delay() <= 0) {
         const owner = tag
-        const keys = await store.take(owner, limit, MAX_PIECE)
+        const keys = await store.take(owner, limit)
         const batch = keys.flatMap(store.read)
         if (!batch[0]) {
           again = TIMEOUT

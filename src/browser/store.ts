@@ -9,6 +9,9 @@ const PATIENCE = 10_000
 /** Who is signed in: `=` and the tag of the session that answered last, or empty while none has. */
 export type Tag = string
 
+/** Bytes of one request, and of all keepalive requests under way: the browser's own budget for a page is 64 KiB. */
+export const MAX_PIECE = 60_000
+
 export const bytesOf = (text: string): number => new TextEncoder().encode(text).length
 
 /**
@@ -17,7 +20,7 @@ export const bytesOf = (text: string): number => new TextEncoder().encode(text).
  * client.ts): `=<tag>`, or `?<last>~<spell>` where that was not known: who was known last in this browser and since when,
  * and in which spell of not knowing. Each further line is an entry. Where storage is denied or full the entries wait in memory.
  */
-export function createStore(name: string, drop: (entry: string, reason: 'overflow' | 'expired') => void) {
+export function createStore(name: string, drop: (entry: string, reason: 'overflow' | 'expired') => unknown) {
   /** Counts up; its fraction is this page's own. */
   let number = 1e6 + Math.random()
   /** While nobody knows who is signed in; and whose the spells of this page turned out to be. */
@@ -54,8 +57,8 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
       .reverse()
       .filter(key => {
         const [start, time] = key.split('|')
-        if (start !== name || !time) return false
-        const old = +time < Date.now() - MAX_AGE
+        if (start !== name) return false
+        const old = +time! < Date.now() - MAX_AGE
         size += open()[key]!.length
         if (!old && size < MAX_CHARS) return true
         for (const entry of read(key)) drop(entry, old ? 'expired' : 'overflow')
@@ -114,8 +117,8 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
     },
 
     /** Puts a batch aside in place of `old` records; where there is too much the oldest is given up. Never throws. */
-    putAside(entries: string[], tag: Tag, old: string[] = []): void {
-      old.forEach(remove)
+    putAside(entries: string[], tag: Tag, old?: string[]): void {
+      old?.forEach(remove)
       if (!entries[0]) return
       // biome-ignore lint/style/useTemplate: two bytes less in what browsers load
       const value = [tag || '?' + recall('?') + '~' + spell, ...entries].join('\n')
@@ -125,10 +128,10 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
     },
 
     /**
-     * Claims the oldest records of the user, at most `count` entries of less than `bytes` unless one record alone is more.
+     * Claims the oldest records of the user, at most `count` entries that fit into one request unless one record alone is more.
      * What one tab claims no other does for as long as a request may take. They wait on until they are removed.
      */
-    async take(tag: Tag, count: number, bytes: number): Promise<string[]> {
+    async take(tag: Tag, count: number, bytes = MAX_PIECE): Promise<string[]> {
       const oldest: string[] = []
       for (const key of waiting(tag)) {
         count -= read(key).length

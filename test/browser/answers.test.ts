@@ -77,11 +77,38 @@ t.test('what follows from an answer', { skip }, async t => {
     t.equal(standIn.requests.length, 3)
   })
 
-  t.test('400 that names nothing: the batch is given up', async t => {
+  for (const [whose, bad] of [
+    ["Logtrail's", { status: 400, body: { error_code: 'VALIDATION_FAILED', message: 'Metadata is too deep.' } }],
+    ["a gateway's", { status: 400, body: '<h1>Bad request</h1>', foreign: true }]
+  ] as const) {
+    t.test(`400 that names nothing, ${whose}: halved until just the one is given up, however large it is`, async t => {
+      standIn.answer = (_, entries) => (entries.some(({ action }) => action === 'bad') ? bad : undefined)
+      await page.evaluate(`for (let i = 0; i < 48; i++) log.info(i === 20 ? 'bad' : 'good.' + i, { message: 'x'.repeat(1000) })
+        log.flush()`)
+      await standIn.until(() => actions(201).length >= 47)
+      t.equal(new Set(standIn.taken()).size, 47)
+      t.ok(standIn.taken().every(taken => taken.startsWith('anna/good.')))
+      t.same(await page.evaluate('dropped'), ['bad refused 400'])
+      await storedBecomes(page, 0)
+    })
+  }
+
+  t.test('400 whatever it is: all of it is given up in the end', async t => {
     standIn.answer = () => ({ status: 400, body: '<h1>Request header or cookie too large</h1>' })
     await page.evaluate(`log.info('one'); log.info('two'); log.flush()`)
+    await page.waitForFunction('dropped.length === 2')
     t.same(await page.evaluate('dropped'), ['one refused 400', 'two refused 400'])
-    t.equal(await stored(page), 0)
+    await storedBecomes(page, 0)
+  })
+
+  t.test('names in another answer than a 400 or a 201 are not heard: nothing is both told and sent', async t => {
+    const errors = [{ log_index: 0, field: 'level', message: 'unknown' }]
+    standIn.answer = () => ({ status: 503, body: { details: { errors }, rejected: errors } })
+    await page.evaluate(`log.info('kept'); log.flush()`)
+    standIn.answer = () => undefined
+    await page.evaluate('log.flush()')
+    t.same(actions(201), ['kept'])
+    t.same(await page.evaluate('dropped'), [])
   })
 
   t.test('201 that took a part: the rest is told', async t => {

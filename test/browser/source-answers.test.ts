@@ -26,6 +26,21 @@ t.test('what follows from an answer', async t => {
     t.same(dropped, ['bad refused 400'])
   })
 
+  t.test('400 that names nothing: by halves, until the one is alone; what is named elsewhere is not heard', async t => {
+    standIn.answer = (_, entries) => (entries.some(({ action }) => action === 'bad') ? { status: 400 } : undefined)
+    const { log, dropped, waiting } = await open(t)
+    for (const action of ['a', 'b', 'bad', 'c'])
+      log.info(action, { message: 'x'.repeat(3900), tags: ['y'.repeat(3900), 'z'.repeat(3900)] })
+    await log.flush()
+    await log.flush()
+    t.same([actions(201), dropped, waiting()], [['a', 'b', 'c'], ['bad refused 400'], 0])
+    const errors = [{ log_index: 0 }]
+    standIn.answer = () => ({ status: 503, body: { details: { errors } } })
+    log.info('kept')
+    await log.flush()
+    t.same([dropped.length, waiting()], [1, 1])
+  })
+
   t.test('an answer without a body is one', async t => {
     standIn.answer = () => ({ status: 201, body: '' })
     const { log, dropped, waiting } = await open(t)

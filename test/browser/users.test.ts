@@ -164,6 +164,25 @@ t.test("no entry is sent as another user's", { skip }, async t => {
     t.same(standIn.taken(), ['anna/hello', 'bert/bert.1', 'anna/anna.1'], 'nor later, since it may be of either')
   })
 
+  t.test('the user changes between the halves of what was too much: they go as the first, or not', async t => {
+    const context = await profile('anna')
+    const page = await open(context, standIn.origin)
+    standIn.answer = async (user, { length }) => {
+      if (user !== 'anna' || length < 2) return undefined
+      await context.clearCookies()
+      await signIn(context, standIn, 'bert')
+      return { status: 413 }
+    }
+    await page.evaluate(`log.info('anna.1'); log.info('anna.2'); log.flush()`)
+    t.same(standIn.taken(), [])
+    t.equal(await stored(page), 2)
+    await context.clearCookies()
+    await signIn(context, standIn, 'anna')
+    standIn.answer = () => undefined
+    await page.evaluate(`log.info('anna.again'); log.flush()`)
+    t.same(standIn.taken(), ['anna/anna.again', 'anna/anna.1', 'anna/anna.2'])
+  })
+
   t.test('the user changes while the batches of the first are under way', async t => {
     const context = await profile('anna')
     const page = await open(context, standIn.origin)
