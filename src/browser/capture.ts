@@ -1,4 +1,4 @@
-import type { Entry } from './logger.js'
+import type { Fields } from './logger.js'
 import { plain } from './plain.js'
 
 /** Most different errors between two flushes. */
@@ -13,12 +13,11 @@ export const asFields = (error: any) => ({
 
 /** Listens to what the page does not catch. A storm of one error is one entry for each flush, with its count. */
 export function createCapture(
-  now: () => string,
   onFirst: () => void,
-  drop: (entry: string, reason: 'overflow') => void,
-  give: (entry: Entry) => void
+  drop: (entry: string, reason: 'overflow' | 'invalid') => unknown,
+  give: (entry: Fields) => void
 ) {
-  let kinds: Record<string, Entry & ReturnType<typeof asFields>> = {}
+  let kinds: Record<string, Fields & ReturnType<typeof asFields>> = {}
   // biome-ignore lint/suspicious/noExplicitAny: an ErrorEvent or a PromiseRejectionEvent
   const add = (event: any): void => {
     try {
@@ -26,16 +25,18 @@ export function createCapture(
         ...asFields(event.reason ?? event.error ?? event.message),
         // biome-ignore lint/style/useTemplate: two bytes less in what browsers load
         action: 'window.' + event.type,
-        level: 'error' as const
+        level: 'error'
       }
       const key = JSON.stringify(entry)
       if (kinds[key]) kinds[key].metadata.count++
       else if (Object.keys(kinds)[MAX_KINDS - 1]) drop(key, 'overflow')
       else {
-        kinds[key] = { ...entry, clientTimestamp: now() }
+        kinds[key] = { ...entry, clientTimestamp: new Date() }
         onFirst()
       }
-    } catch {}
+    } catch {
+      drop('{}', 'invalid')
+    }
   }
   addEventListener('error', add)
   addEventListener('unhandledrejection', add)

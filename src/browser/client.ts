@@ -2,6 +2,7 @@ import { asFields, createCapture } from './capture.js'
 import { createDelivery } from './delivery.js'
 import type { DropDetail, DropReason, Fields, Level, Logger, Options } from './logger.js'
 import { plain } from './plain.js'
+import { muted, quietly } from './quiet.js'
 import { bytesOf, createStore, MAX_PIECE } from './store.js'
 
 /*
@@ -45,7 +46,7 @@ const MAX_FRESH = 200
 const SERVED = /^(?!.*\/dist\/)(http.*)\/client\.js/
 
 function merge(bound: Fields, given: unknown): Fields {
-  const fields = (
+  const fields = quietly(() =>
     given instanceof Error ? asFields(given) : typeof given === 'object' ? plain(given) : given && { message: given }
   ) as Fields | undefined
   const merged = { ...bound, ...fields }
@@ -57,10 +58,10 @@ function merge(bound: Fields, given: unknown): Fields {
 
 /** A logger with a queue of its own. Neither this nor anything it returns throws; on a server or in a worker it does nothing. */
 export function createLogger(options?: Options): Logger {
-  const { base, level, batchSize, flushInterval, onDrop, captureErrors } = options ?? {}
-  const threshold = LEVELS.indexOf(level as Level)
+  // A copy: getters that throw, and the like, are none any more.
+  const { base, level, batchSize, flushInterval, onDrop, captureErrors } = { ...(plain(options) as Options) }
+  let threshold = LEVELS.indexOf(level as Level)
   const interval = flushInterval! >= 0 ? flushInterval! : 2000
-  const now = (): string => new Date().toISOString()
 
   /** What was logged since the last flush, in batches, newest first; of that one, the bytes. */
   const fresh: string[][] = []
@@ -75,19 +76,13 @@ export function createLogger(options?: Options): Logger {
   let running = Promise.resolve()
   let captured: ReturnType<typeof createCapture> | undefined
   let delivery: ReturnType<typeof createDelivery> | undefined
-  let muted = 0
 
-  const drop = (entry: string, reason: DropReason, detail: DropDetail = {}): void => {
-    try {
-      muted++
+  const drop = (entry: string, reason: DropReason, detail: DropDetail = {}): unknown =>
+    quietly(() => {
       const told = onDrop?.(JSON.parse(entry), reason, detail) as Promise<void> | undefined
       // An async onDrop that fails would come back as an unhandled rejection, to be logged and dropped again.
       told?.catch(() => {})
-    } catch {
-    } finally {
-      muted--
-    }
-  }
+    })
 
   const add = (fields: Fields): void => {
     const entry = JSON.stringify(fields)
@@ -153,7 +148,7 @@ export function createLogger(options?: Options): Logger {
         hurry()
       }
     })
-    const address = String(base ?? SERVED.exec(import.meta.url)?.[1] ?? '/logtrail').replace(/\/+$/, '')
+    const address = ((base as string) ?? SERVED.exec(import.meta.url)?.[1] ?? '/logtrail').replace(/\/+$/, '')
     const store = createStore(`logtrail:${address}`, drop)
     delivery = createDelivery(address, store, batchSize ?? 50, drop, fresh)
     addEventListener('pagehide', () => {
@@ -161,11 +156,11 @@ export function createLogger(options?: Options): Logger {
       leave()
     })
     addEventListener('online', hurry)
-    if (captureErrors && threshold < 5) captured = createCapture(now, () => soon(patience()), drop, add)
+    if (captureErrors && threshold < 5) captured = createCapture(() => soon(patience()), drop, add)
     // Late, so that entries logged meanwhile tell who is signed in and nothing else needs to ask.
     soon(2000)
   } catch {
-    muted = 1
+    threshold = 9
   }
 
   const logger = (bound: Fields): Logger => {
@@ -173,8 +168,8 @@ export function createLogger(options?: Options): Logger {
     LEVELS.forEach((level, rank) => {
       methods[level] = (action, fields) => {
         try {
-          if (muted || rank < threshold) return
-          add({ ...merge(bound, fields), action: String(action), level, clientTimestamp: now() })
+          if (!muted && rank >= threshold)
+            add({ ...merge(bound, fields), action: String(action), level, clientTimestamp: new Date() })
         } catch {
           drop('{}', 'invalid')
         }

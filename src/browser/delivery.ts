@@ -1,4 +1,5 @@
 import type { DropDetail, DropReason } from './logger.js'
+import { quietly } from './quiet.js'
 import { bytesOf, MAX_PIECE, type Store, type Tag } from './store.js'
 
 const TIMEOUT = 30_000
@@ -79,21 +80,23 @@ export function createDelivery(
         return
       }
       pending.set(keep, keys ? 0 : Date.now())
-      const answer = await fetch(url, {
-        method: 'POST',
-        body,
-        keepalive: true,
-        credentials: 'include',
-        // Else text/plain, which spares a foreign page the preflight, for which a page that goes has no time.
-        headers: foreign
-          ? {}
-          : { 'content-type': 'application/json', ...(owner[1] && { 'x-session-tag': owner.slice(1) }) },
-        // A sign-in page is not an answer.
-        redirect: 'error',
-        signal: AbortSignal.timeout?.(TIMEOUT)
-      })
-      const { status, ok, headers } = answer
-      const text = await answer.text()
+      const answer = await quietly(() =>
+        fetch(url, {
+          method: 'POST',
+          body,
+          keepalive: true,
+          credentials: 'include',
+          // Else text/plain, which spares a foreign page the preflight, for which a page that goes has no time.
+          headers: foreign
+            ? {}
+            : { 'content-type': 'application/json', ...(owner[1] && { 'x-session-tag': owner.slice(1) }) },
+          // A sign-in page is not an answer.
+          redirect: 'error',
+          signal: AbortSignal.timeout?.(TIMEOUT)
+        })
+      )
+      const { status, ok, headers } = answer!
+      const text = await answer!.text()
       underway -= size
       size = 0
       // Nor is some page of HTML with a 200; with any other status it may be one.

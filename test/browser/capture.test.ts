@@ -62,11 +62,13 @@ t.test('what the page does not catch', { skip }, async t => {
 
   t.test('hostile errors do no harm, and its own failures are not among them', async t => {
     await page.evaluate(`{
+      dropped.length = 0
       dispatchEvent(new ErrorEvent('error', { error: { get message() { throw 1 } } }))
       dispatchEvent(new ErrorEvent('error', { error: new Proxy({}, { get() { throw 2 } }) }))
       dispatchEvent(new ErrorEvent('error', { error: Object.create(null) }))
       log.flush()
     }`)
+    t.same(await page.evaluate('dropped.splice(0)'), ['invalid', 'invalid', 'invalid'], 'what cannot be read is told')
     standIn.answer = () => ({ status: 500, body: '<' })
     await page.evaluate(`log.info('unsent'); log.flush()`)
     standIn.answer = () => undefined

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { open, startApp } from './app.js'
+import { appPage, open, startApp } from './app.js'
 import { skip } from './chromium.js'
 
 t.test('the logger in a page', { skip }, async t => {
@@ -136,11 +136,22 @@ t.test('the logger in a page', { skip }, async t => {
       log.info('null', null); log.info('array', [1]); log.info('number', 5); log.info('fn', () => {})
       log.info(); log.info(Symbol('x')); log.info(Object.create(null)); log.info({ toString() { throw 4 } })
       log.child().info('child'); log.child(7).info('child'); log.child({ get a() { throw 5 } }).info('child')
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      const mute = Object.defineProperty(new Error(), 'message', { get() { throw 6 } })
+      const textless = Object.assign(new Error(), { message: Object.create(null) })
+      for (const bad of [proxy, mute, textless]) { log.child(bad).info('child'); log.info('bad', bad) }
       for (const bad of [null, 7, 'x', { batchSize: 'x', flushInterval: 'y', level: 'z', onDrop: 8, base: {} }, { base: 'http://' }])
         createLogger(bad).flush()
       createLogger({ base: 'http://' }).info('nowhere')
       log.flush()
     }`)
+    await page.evaluate(`import('/logtrail/client.js').then(({ createLogger }) => {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      for (const bad of [proxy, { get level() { throw 7 } }, { flushInterval: Symbol() }, { flushInterval: Object.create(null) }])
+        createLogger(bad).flush()
+    })`)
     const [hostile] = sent()
     t.match(hostile, {
       metadata: {
@@ -161,8 +172,25 @@ t.test('the logger in a page', { skip }, async t => {
       sent().find(({ action }) => action === 'error'),
       { message: 'out', metadata: { error: { name: 'RangeError' } } }
     )
-    t.equal(sent().filter(({ action }) => action === 'child').length, 3)
+    t.equal(sent().filter(({ action }) => action === 'child').length, 6)
+    t.equal(sent().filter(({ action }) => action === 'bad').length, 3)
     t.same(await page.evaluate('dropped'), ['invalid', 'invalid'], 'what cannot be written is told')
+  })
+
+  t.test('where the app wrapped fetch before, to log requests, those of the logger are not logged', async t => {
+    standIn.pages['/wrapped'] = `<script>{
+      const { fetch } = window
+      window.fetch = (...given) => { log.info('request'); return fetch(...given) }
+    }</script>${appPage()}`
+    const wrapped = await open(context, `${standIn.origin}/wrapped`)
+    await wrapped.evaluate(`log.info('one'); log.flush()`)
+    await wrapped.evaluate(`fetch('/').then(() => log.flush())`)
+    await wrapped.evaluate('log.flush()')
+    t.same(
+      sent().map(({ action }) => action),
+      ['one', 'request']
+    )
+    await wrapped.close()
   })
 
   t.test('an entry too large for any request is given up, and told', async t => {

@@ -176,6 +176,7 @@ t.test('what the page does not catch', async t => {
     { action: 'window.error', message: 'Script error.' },
     { action: 'window.unhandledrejection', message: 'no reason', metadata: { count: 1 } }
   ])
+  t.same(page.dropped, ['invalid'], 'what cannot be read is told')
   standIn.requests.length = 0
   for (let n = 0; n < 60; n++) page.happens('error', { error: new Error(`kind ${n}`) })
   page.turn('hidden')

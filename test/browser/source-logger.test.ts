@@ -104,6 +104,26 @@ t.test('what becomes of what the page logs', async t => {
     )
   })
 
+  t.test('what cannot be read is left out, of fields and of options', async t => {
+    const { log, client } = await open(t)
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    log.child(proxy).info('child')
+    const other = client.createLogger({
+      get level(): 'none' {
+        throw new Error('hostile')
+      }
+    })
+    other.info('other', proxy)
+    await Promise.all([log.flush(), other.flush()])
+    t.same(
+      sent()
+        .map(({ action }) => action)
+        .sort(),
+      ['child', 'other']
+    )
+  })
+
   t.test('without options, and where there is no page', async t => {
     const { client } = await open(t)
     const log = client.createLogger()
