@@ -45,6 +45,25 @@ t.test('an answer to a lease that has ended meanwhile is of no use', async t => 
   t.same(window.take(ALL), [])
 })
 
+t.test('nor is it of any that none comes', async t => {
+  let fail: (error: Error) => void = () => {}
+  const { window, asked } = windowOver(
+    new Promise<Found>((_, reject) => {
+      fail = reject
+    }),
+    [stored(1)],
+    [],
+    []
+  )
+  const filled = window.fill('1')
+  window.clear()
+  fail(new Error('Connection is closed.'))
+  await t.rejects(filled, { message: 'Connection is closed.' })
+  t.equal(await window.fill('2'), true)
+  t.match(window.take(ALL), [{ id: 1 }])
+  t.same(asked, ['0', '0', '1-0', '>'])
+})
+
 t.test('what is settled here, and not yet in Redis, is not taken again', async t => {
   const { window, asked } = windowOver([], [stored(1)], [stored(1), stored(2)], [], [])
   await window.fill('1')

@@ -134,6 +134,11 @@ interface Waiting {
   settle: (error: Error | undefined, answer?: unknown) => void
 }
 
+interface Command {
+  arrived: boolean
+  run: () => void
+}
+
 /** One connection: commands arrive in their order, answers come back in theirs, each as late as it is told. */
 export class ModelConnection extends EventEmitter {
   status = 'ready'
@@ -141,6 +146,7 @@ export class ModelConnection extends EventEmitter {
   #arrives = 0
   #returns = 0
   #waiting = new Set<Waiting>()
+  #inbox: Command[] = []
   #life = 0
 
   constructor(options: ConnectionOptions) {
@@ -175,27 +181,37 @@ export class ModelConnection extends EventEmitter {
       }
       this.#waiting.add(waiting)
       const late = process.setTimeout(() => waiting.settle(new Error('Command timed out')), timeout)
-      this.#arrives = Math.max(this.#arrives, clock.now() + delay())
-      let strayed = false
-      const arrive = () => {
-        if (server.frozenUntil > clock.now()) {
-          clock.setTimeout(arrive, server.frozenUntil - clock.now())
-          return
+      const inbox = this.#inbox
+      const command: Command = {
+        arrived: false,
+        run: () => {
+          const answer = server.run(name, args)
+          this.#returns = Math.max(this.#returns, clock.now() + delay())
+          const back = () => life === this.#life && waiting.settle(undefined, answer)
+          process.hear(back, this.#returns - clock.now())
         }
-        if (life !== this.#life && !strayed) {
-          const later = stray()
-          if (later === undefined) return
-          strayed = true
-          clock.setTimeout(arrive, later)
-          return
-        }
-        const answer = server.run(name, args)
-        this.#returns = Math.max(this.#returns, clock.now() + delay())
-        const back = () => life === this.#life && waiting.settle(undefined, answer)
-        process.hear(back, this.#returns - clock.now())
       }
-      clock.setTimeout(arrive, this.#arrives - clock.now())
+      inbox.push(command)
+      this.#arrives = Math.max(this.#arrives, clock.now() + delay())
+      clock.setTimeout(() => {
+        // What a break has left on its way is lost with all that is behind it, or is late.
+        if (life === this.#life) this.#arrive(command, inbox)
+        else {
+          const later = stray()
+          if (later === undefined) inbox.length = 0
+          else clock.setTimeout(() => this.#arrive(command, inbox), later)
+        }
+      }, this.#arrives - clock.now())
     })
+  }
+
+  /** In the order in which they were sent, as soon as Redis does anything. */
+  #arrive(command: Command | undefined, inbox: Command[]): void {
+    const { clock, server } = this.#options
+    if (command !== undefined) command.arrived = true
+    const frozen = server.frozenUntil - clock.now()
+    if (frozen > 0) clock.setTimeout(() => this.#arrive(undefined, inbox), frozen)
+    else while (inbox[0]?.arrived) inbox.shift()?.run()
   }
 
   /** Whatever was asked is given up; it is there again after `ms`. */
@@ -203,6 +219,7 @@ export class ModelConnection extends EventEmitter {
     if (this.status !== 'ready') return
     this.status = 'reconnecting'
     this.#life++
+    this.#inbox = []
     for (const waiting of [...this.#waiting]) waiting.settle(new Error('Connection is closed.'))
     this.emit('close')
     this.#options.process.hear(() => {

@@ -14,6 +14,8 @@ import { Process } from './process.js'
 export interface Times {
   /** Nothing goes wrong but that all takes its time. */
   calm: boolean
+  /** Connections break, again and again, and what was under way comes late. */
+  breaking?: boolean
   requestsPerMinute?: number
 }
 
@@ -43,7 +45,10 @@ export interface Outcome {
 }
 
 /** Several replicas of queued delivery over one Redis, of which a seed decides when what happens. */
-export async function live(seed: number, { calm, requestsPerMinute = 1000 }: Times): Promise<Outcome> {
+export async function live(
+  seed: number,
+  { calm, breaking = false, requestsPerMinute = 1000 }: Times
+): Promise<Outcome> {
   const random = createRandom(seed)
   const below = (n: number) => Math.floor(random() * n)
   const clock = createFakeClock()
@@ -108,7 +113,7 @@ export async function live(seed: number, { calm, requestsPerMinute = 1000 }: Tim
       server,
       delay,
       timeout: 1000,
-      stray: () => (below(2) === 0 ? below(3000) : undefined)
+      stray: () => (breaking || below(2) === 0 ? below(3000) : undefined)
     })
     const outbox = createRedisOutbox({
       redis: connection.asRedis,
@@ -145,8 +150,8 @@ export async function live(seed: number, { calm, requestsPerMinute = 1000 }: Tim
 
   /** Something of what may happen to a replica, to Redis or to Logtrail. */
   function befall(): void {
-    const ms = 100 + below(below(3) === 0 ? 9000 : 1500)
-    const what = below(8)
+    const ms = 100 + below(breaking ? 200 : below(3) === 0 ? 9000 : 1500)
+    const what = breaking ? 2 : below(8)
     const replica = one()
     const name = replicas.indexOf(replica)
     if (what === 0) {
@@ -154,7 +159,7 @@ export async function live(seed: number, { calm, requestsPerMinute = 1000 }: Tim
       replica.process.standStill(ms)
     } else if (what === 1) {
       note(`Redis stands still for ${ms}`)
-      server.frozenUntil = clock.now() + ms
+      server.frozenUntil = Math.max(server.frozenUntil, clock.now() + ms)
     } else if (what === 2 || what === 3) {
       note(`${name} loses its connection for ${ms}`)
       replica.connection.break(ms)
@@ -228,7 +233,7 @@ export async function live(seed: number, { calm, requestsPerMinute = 1000 }: Tim
     busy++
     next()
   }
-  if (!calm) for (let i = below(6); i > 0; i--) clock.setTimeout(befall, below(2 * span))
+  if (!calm) for (let i = breaking ? 12 : below(6); i > 0; i--) clock.setTimeout(befall, below(2 * span))
   while (busy > 0) await clock.advance(50)
   if (!calm) await clock.advance(below(3000))
   quiet = true
