@@ -107,7 +107,7 @@ export function createLogger(options?: Options): Logger {
   }
 
   const soon = (ms: number): void => {
-    if (gone) queueMicrotask(leave)
+    if (gone) Promise.resolve().then(leave)
     else if (Date.now() + ms < due) {
       clearTimeout(timer)
       due = Date.now() + ms

@@ -53,7 +53,9 @@ export function createDelivery(
 
   const wait = (retryAfter?: string | null): void => {
     pause = Date.now() + Math.random() * Math.min(MAX_WAIT, FIRST_WAIT * 2 ** failures++)
-    if (+retryAfter! > 0) store.remember('until', pause + +retryAfter! * 1000)
+    // Seconds, or a date.
+    const least = (retryAfter as unknown as number) * 1000 || Date.parse(retryAfter!) - Date.now()
+    if (least > 0) store.remember('until', pause + least)
   }
 
   /**

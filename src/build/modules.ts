@@ -17,15 +17,15 @@ export const MAX_GZIP = 3061
  */
 const INTERNAL = {
   recall: 's',
-  read: 'd',
+  read: 'f',
   remember: 'c',
-  know: 'e',
-  putAside: 'k',
-  waiting: 'h',
-  take: 't',
+  know: 'n',
+  putAside: 'v',
+  waiting: 'p',
+  take: 'l',
   limit: 'r',
-  leave: 'f',
-  run: 'v'
+  leave: 'e',
+  run: 't'
 }
 
 /** One of the browser's modules with all its parts as a single minified ES module. */

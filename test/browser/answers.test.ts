@@ -36,6 +36,16 @@ t.test('what follows from an answer', { skip }, async t => {
     t.same(actions(201), ['limited', 'meanwhile', 'reloaded'], 'in order')
   })
 
+  t.test('Retry-After may be a date', async t => {
+    const date = new Date(Date.now() + 4000).toUTCString()
+    standIn.answer = () => ({ status: 503, headers: { 'retry-after': date } })
+    await page.evaluate(`log.info('busy'); log.flush()`)
+    standIn.answer = () => undefined
+    await page.evaluate('log.flush()')
+    await standIn.until(() => actions(201).length === 1)
+    t.ok(standIn.requests[1]!.at >= Date.parse(date), 'nothing before')
+  })
+
   t.test('a server that comes back is sent what waited, by itself', async t => {
     standIn.answer = () => ({ status: 503, body: '<h1>Bad gateway</h1>' })
     await page.evaluate(`log.info('during.503'); log.flush()`)
