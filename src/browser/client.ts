@@ -43,7 +43,7 @@ const LEVELS = 'trace debug info warn error fatal none'.split(' ') as Level[]
 const MAX_FRESH = 200
 
 /** Where the proxy serves this module it is beside it; a bundler puts the bundle's address here, webpack the file's path. */
-const SERVED = /^(?!.*\/dist\/)(http.*)\/client\.js/
+const SERVED = /^(?!.*\/dist\/)(http.*)\/client\.js|$/
 
 function merge(bound: Fields, given: unknown): Fields {
   const fields = quietly(() =>
@@ -148,7 +148,7 @@ export function createLogger(options?: Options): Logger {
         hurry()
       }
     })
-    const address = ((base as string) ?? SERVED.exec(import.meta.url)?.[1] ?? '/logtrail').replace(/\/+$/, '')
+    const address = ((base as string) ?? SERVED.exec(import.meta.url)![1] ?? '/logtrail').replace(/\/+$/, '')
     const store = createStore(`logtrail:${address}`, drop)
     delivery = createDelivery(address, store, batchSize ?? 50, drop, fresh)
     addEventListener('pagehide', () => {
