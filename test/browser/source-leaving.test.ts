@@ -63,11 +63,13 @@ t.test('as the page goes, and comes back', async t => {
   t.test('what is under way as it goes is put aside where it may well fail, and what waited always', async t => {
     const page = await open(t, { flushInterval: 1e6 })
     let answer: (answer: Answer | undefined) => void = () => {}
+    /** What the page asks by itself meanwhile. */
+    let usual: Answer | undefined
     const hold = (action: string) =>
       new Promise<void>(arrived => {
         standIn.answer = (_, entries) => {
-          if (entries[0]?.action !== action) return undefined
-          standIn.answer = () => undefined
+          if (entries[0]?.action !== action) return usual
+          standIn.answer = () => usual
           arrived()
           return new Promise(done => {
             answer = done
@@ -87,23 +89,38 @@ t.test('as the page goes, and comes back', async t => {
       page.turn('visible')
       return page.log.flush()
     }
-    await flushed('quick', 201, () => page.happens('pagehide'))
+    const { now } = Date
+    const at = (time: () => number, happens: () => void): void => {
+      Date.now = time
+      happens()
+      Date.now = now
+    }
+    await flushed('quick', 201, () =>
+      at(
+        () => 0,
+        () => page.happens('pagehide')
+      )
+    )
     await back()
     t.same([standIn.taken(), page.waiting()], [['anna/quick'], 0])
-    await flushed('slow', 201, () => {
-      const { now } = Date
-      Date.now = () => now() + 4000
-      page.turn('hidden')
-      t.equal(page.waiting(), 0, 'only hidden')
-      page.happens('pagehide')
-      Date.now = now
-    })
+    await flushed('slow', 201, () =>
+      at(
+        () => now() + 4000,
+        () => {
+          page.turn('hidden')
+          t.equal(page.waiting(), 0, 'only hidden')
+          page.happens('pagehide')
+        }
+      )
+    )
     await back()
     t.same([standIn.taken().slice(1), page.waiting()], [['anna/slow', 'anna/slow'], 0], 'rather twice than never')
+    usual = { status: 503 }
     await flushed('failed', 503, () => {})
     t.equal(page.waiting(), 1)
     await flushed('again', 503, () => page.happens('pagehide'))
     t.equal(page.waiting(), 2)
+    usual = undefined
     const arrived = hold('failed')
     const over = back()
     await arrived
