@@ -106,7 +106,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
       tell()
     },
     onLost() {
-      window.clear()
+      change(() => window.clear())
       report({ kind: 'not-sending', message: 'this process does not send the entries of the shared queue any more' })
       for (const loser of losers) loser()
     },

@@ -165,6 +165,21 @@ t.test('a lease is prolonged whatever else takes its time', async t => {
   await lease.stop()
 })
 
+t.test('one that is stopped while it is asked for asks no more', async t => {
+  let answer = (_: string) => {}
+  const asked = new Promise<string>(resolve => {
+    answer = resolve
+  })
+  const { lease, heard } = lonely('ready', 60_000, { beat: () => asked, interval: 1 })
+  const started = lease.start()
+  const stopped = lease.stop()
+  answer('1:me')
+  await Promise.all([started, stopped])
+  await new Promise(resolve => setTimeout(resolve, 20))
+  t.same(heard, ['beat', 'held', 'leave'])
+  t.equal(lease.holder(), undefined)
+})
+
 t.test('dead letters in a Redis that hangs up: said without its address', async t => {
   const server = createServer(socket => socket.once('data', () => socket.end())).listen(0, '127.0.0.1')
   t.teardown(() => server.close())

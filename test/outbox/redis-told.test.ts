@@ -96,6 +96,15 @@ else {
     t.same(told, [1, 2, 1])
   })
 
+  t.test('what was claimed as the lease went to another', async t => {
+    const { outbox, told } = await two(t, { beat: 20 })
+    await outbox.append([entry('u:ann', 1)])
+    await outbox.claim(ALL)
+    await client.set(`${PREFIX}:lease`, '7:somebody')
+    await until(() => told.length === 2)
+    t.same(told, [1, 1])
+  })
+
   t.test('what another answers for now, as its settling never reached Redis, is told of as waiting', async t => {
     const { outbox, connection, told } = await two(t, { beat: 20 })
     const [one] = await outbox.append([entry('u:ann', 1)])
