@@ -26,7 +26,7 @@ const LAYERS = [
 /** Which room a file of src belongs to. The listener's file stands with the composition root: it too knows all rooms. */
 const ROOMS: Record<string, string> = { 'public.ts': 'app' }
 /** They belong to no room, know none, and may be asked by the upper ones. */
-const ALONE = ['version.ts', 'bounded-map.ts']
+const ALONE = ['version.ts', 'bounded-map.ts', 'clock.ts']
 
 const CONFIG_READERS = ['build', 'main', 'commands', 'app', 'config']
 /** The config checks keys and field lists, and fills in plans: what is known of these, and nothing that is done by them. */

@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { Clock } from '../delivery/clock.js'
+import type { Clock } from '../clock.js'
 
 const GATHER_MS = 10_000
 

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js'
+import type { Clock } from '../clock.js'
 
 /** Longest delay of one timer: beyond 2^31 ms Node.js would fire it at once. */
 const LONGEST_TIMER = 3_600_000

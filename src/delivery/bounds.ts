@@ -1,5 +1,5 @@
+import type { Clock } from '../clock.js'
 import type { ClaimBounds } from '../outbox/outbox.js'
-import type { Clock } from './clock.js'
 
 /** Logtrail said once that less is allowed than we were told; believed for so long, then tried again. */
 const REMEMBERED = 3_600_000

@@ -1,6 +1,6 @@
+import type { Clock } from '../clock.js'
 import type { UpstreamAnswer } from '../logtrail/client.js'
 import { backoff } from './backoff.js'
-import type { Clock } from './clock.js'
 
 type Headers = UpstreamAnswer['headers']
 

@@ -1,8 +1,8 @@
+import type { Clock } from '../clock.js'
 import type { Fault, HttpError } from '../errors.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import type { EntryId, Outbox, Started } from '../outbox/outbox.js'
 import type { Budget } from './budget.js'
-import type { Clock } from './clock.js'
 import type { Aside } from './resting.js'
 import type { SettlementOptions } from './settlement.js'
 

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Clock, systemClock } from '../clock.js'
 import type { HttpError } from '../errors.js'
 import type { ProxiedResponse, UpstreamAnswer } from '../logtrail/answer.js'
 import type { LogtrailClient } from '../logtrail/client.js'
 import { UpstreamFault } from '../logtrail/fault.js'
 import { judge, passOn, toHttpError, type Verdict } from '../logtrail/verdict.js'
 import { QUOTA_PROBE } from './budget.js'
-import { type Clock, systemClock } from './clock.js'
 import { type IngestPaths, inRequest, type Read } from './routes.js'
 
 export interface DirectOptions {

@@ -1,6 +1,6 @@
+import type { Clock } from '../clock.js'
 import type { ClaimBounds, Claimed } from '../outbox/outbox.js'
 import type { Budget } from './budget.js'
-import type { Clock } from './clock.js'
 import { paceOf } from './pace.js'
 
 /** Entries that wait but could not be claimed (another process has them, the store cannot be read) are asked for again. */
@@ -17,7 +17,7 @@ export interface GateOptions {
 }
 
 /** How it stands with the sender. */
-export interface Standing {
+export interface Situation {
   /** Entries that wait and are not claimed. */
   unclaimed: number
   /** Of a full batch. */
@@ -43,7 +43,7 @@ export interface Expected {
 /** Decides when a batch is worth a request; the tokens themselves are the budget's. */
 export interface Gate {
   /** @returns milliseconds to wait, 0 to claim now, without end while nothing waits; and what `claimed` is to be told then */
-  hold(standing: Standing): { wait: number; claim: Expected }
+  hold(situation: Situation): { wait: number; claim: Expected }
   /** Whether the wait is over, before its time, with the next turn of the event loop: who comes in that goes along. */
   soon(): boolean
   /** What a claim yielded. @returns whether to send it; otherwise it goes back and waits for more. */

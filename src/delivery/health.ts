@@ -1,5 +1,5 @@
+import type { Clock } from '../clock.js'
 import { backoff } from './backoff.js'
-import type { Clock } from './clock.js'
 
 const BACKOFF_BASE = 500
 /** Batches of 1,000 shrink to one entry. */

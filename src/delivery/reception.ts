@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.js'
 import { HttpError } from '../errors.js'
 import type { UpstreamAnswer } from '../logtrail/client.js'
 import { UpstreamFault } from '../logtrail/client.js'
@@ -6,7 +7,6 @@ import { MAX_ANSWER } from '../outbox/outbox.js'
 import type { Batch, Settled } from './batch.js'
 import type { Bounds } from './bounds.js'
 import type { Budget, Ticket } from './budget.js'
-import type { Clock } from './clock.js'
 import type { Health } from './health.js'
 
 export interface ReceptionOptions {

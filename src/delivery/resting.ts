@@ -1,7 +1,7 @@
+import type { Clock } from '../clock.js'
 import type { EntryId } from '../outbox/outbox.js'
 import { backoff } from './backoff.js'
 import type { Batch } from './batch.js'
-import type { Clock } from './clock.js'
 import { createTries, type Tries } from './tries.js'
 
 /** At most so many whole ones are kept for a fault; further ones go back to the outbox. */

@@ -99,8 +99,8 @@ export function createSender(options: SenderOptions): Sender {
     size.entries = health.shrink(size.entries)
     const drain = stopping !== undefined
     const probe = health.failures() > 0
-    const standing = { unclaimed: unclaimed(), size, idle: underWay.length === 0, drain, probe }
-    const { wait: hold, claim } = gate.hold(standing)
+    const situation = { unclaimed: unclaimed(), size, idle: underWay.length === 0, drain, probe }
+    const { wait: hold, claim } = gate.hold(situation)
     if (hold > 0 && gate.soon()) alarm.soon()
     const wait = Math.min(restFor, Math.max(closed, hold))
     if (wait > 0) return wait

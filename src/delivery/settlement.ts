@@ -1,6 +1,6 @@
+import type { Clock } from '../clock.js'
 import type { EntryId, Outbox } from '../outbox/outbox.js'
 import { idOf, type Refused, type Settled } from './batch.js'
-import type { Clock } from './clock.js'
 
 /** A dead letter that cannot be written is tried again so often. */
 const BURY_AGAIN = 5_000

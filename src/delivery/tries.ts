@@ -1,5 +1,5 @@
+import type { Clock } from '../clock.js'
 import type { Batch } from './batch.js'
-import type { Clock } from './clock.js'
 import { Heap } from './heap.js'
 
 export interface TriesOptions {

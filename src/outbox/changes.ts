@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { HttpError } from '../errors.js'
-import type { Batch, Records } from './engine.js'
+import type { Records, WriteBatch } from './engine.js'
 import { type DeadRecord, deadKey, waitingKey, waitingValue } from './records.js'
 import { queueNumber } from './users.js'
 
@@ -37,11 +37,11 @@ export class Append implements Records {
     this.failed = failed
   }
 
-  write(batch: Batch): void {
+  write(batch: WriteBatch): void {
     for (const entry of this.arrivals) batch.put(waitingKey(entry), entry.value)
   }
 
-  amend(batch: Batch): void {
+  amend(batch: WriteBatch): void {
     for (const entry of this.arrivals) batch.del(waitingKey(entry))
   }
 
@@ -63,12 +63,12 @@ export class Forget implements Records {
     this.done = done
   }
 
-  write(batch: Batch): void {
+  write(batch: WriteBatch): void {
     for (const key of this.#keys) batch.del(key)
     for (const [key, value] of this.#letters) batch.put(key, value)
   }
 
-  amend(batch: Batch): void {
+  amend(batch: WriteBatch): void {
     this.write(batch)
   }
 }
@@ -91,12 +91,12 @@ export class Move implements Records {
     this.failed = failed
   }
 
-  write(batch: Batch): void {
+  write(batch: WriteBatch): void {
     for (const [key] of this.#from) batch.del(key)
     for (const [key, value] of this.#to) batch.put(key, value)
   }
 
-  amend(batch: Batch): void {
+  amend(batch: WriteBatch): void {
     for (const [key] of this.#to) batch.del(key)
     for (const [key, value] of this.#from) batch.put(key, value)
   }

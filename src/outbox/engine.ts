@@ -4,19 +4,19 @@ import { type Level, type Opened, openLevel, probe } from './opening.js'
 import { matches } from './records.js'
 
 /** What a change writes into: a batch of LevelDB, or anything that looks like one. */
-export interface Batch {
+export interface WriteBatch {
   put(key: Buffer, value: string): unknown
   del(key: Buffer): unknown
 }
 
 /** What a change consists of. */
 export interface Records {
-  write(batch: Batch): void
+  write(batch: WriteBatch): void
   /**
    * Whether a write that failed has reached the disk is not known. This makes it so that it has not, when the store is
    * open again; for a change that is not durable, that it has.
    */
-  amend(batch: Batch): void
+  amend(batch: WriteBatch): void
   done(): void
 }
 

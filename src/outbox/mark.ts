@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { constants, type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Batch } from './engine.js'
+import type { WriteBatch } from './engine.js'
 import type { Level } from './opening.js'
 
 /** Under this key each durable batch writes its number; beside LevelDB's files, this one has that of the last that was done. */
@@ -42,7 +42,7 @@ export class Mark {
   }
 
   /** Puts the next number into a batch. */
-  put(batch: Batch): void {
+  put(batch: WriteBatch): void {
     batch.put(KEY, text(++this.#last))
   }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import { backgroundTiming, type Timing } from '../clock.js'
 import { HttpError } from '../errors.js'
 import {
   type ClaimBounds,
@@ -12,13 +13,12 @@ import {
 } from './outbox.js'
 import { type Counted, createCounts } from './redis/accounts.js'
 import { createDeadLetters } from './redis/dead-letters.js'
-import { createHealth, type RedisOutboxEvent } from './redis/health.js'
+import { createRedisHealth, type RedisOutboxEvent } from './redis/health.js'
 import { createLease } from './redis/lease.js'
 import { createReplicas } from './redis/replicas.js'
 import { type Answer, createScripts, QUEUE_PREFIX } from './redis/scripts.js'
 import { queueSettings } from './redis/settings.js'
 import { createSettling } from './redis/settling.js'
-import { systemTiming, type Timing } from './redis/timing.js'
 import { Window } from './redis/window.js'
 
 export interface RedisOutboxOptions {
@@ -72,7 +72,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
         : { kind: 'replicas-well', message: 'a replica of Redis confirms entries again' }
     )
   )
-  const health = createHealth(report)
+  const health = createRedisHealth(report)
   let inherited: number | undefined = 0
   const counts = createCounts((what, entries) => {
     if (what === 'inherited' && inherited !== undefined) inherited += entries
@@ -90,7 +90,7 @@ export function createRedisOutbox(options: RedisOutboxOptions): Outbox {
     token,
     beat: options.beat ?? 1000,
     ttl: options.lease ?? 5000,
-    timing: options.timing ?? systemTiming,
+    timing: options.timing ?? backgroundTiming,
     onBeat(after) {
       heard(after)
       health.well()

@@ -1,6 +1,6 @@
 import t from 'tap'
+import { systemClock } from '../../src/clock.js'
 import { Batch } from '../../src/delivery/batch.js'
-import { systemClock } from '../../src/delivery/clock.js'
 import { Heap } from '../../src/delivery/heap.js'
 import { createResting, type Resting } from '../../src/delivery/resting.js'
 import { createTries, type Tries, type TriesOptions } from '../../src/delivery/tries.js'

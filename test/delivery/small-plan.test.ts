@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { systemClock } from '../../src/clock.js'
 import { createBudget } from '../../src/delivery/budget.js'
-import { systemClock } from '../../src/delivery/clock.js'
 import { startLogtrail } from '../helper/logtrail/logtrail.js'
 import { openHouse } from './house.js'
 

@@ -2,10 +2,10 @@ import { EventEmitter } from 'node:events'
 import { createServer } from 'node:net'
 import { Redis } from 'ioredis'
 import t from 'tap'
+import { backgroundTiming } from '../../src/clock.js'
 import { createLease } from '../../src/outbox/redis/lease.js'
 import { openRedisDeadLetters } from '../../src/outbox/redis/open-dead-letters.js'
 import { createScripts } from '../../src/outbox/redis/scripts.js'
-import { systemTiming } from '../../src/outbox/redis/timing.js'
 import { startRedis } from '../helper/redis.js'
 import { entry } from './behaviour.js'
 import { PREFIX, replica } from './redis-outbox.js'
@@ -100,7 +100,7 @@ function lonely(
     token: 'me',
     beat: interval,
     ttl,
-    timing: systemTiming,
+    timing: backgroundTiming,
     onBeat: () => {},
     afterBeat,
     onHeld: () => heard.push('held'),

@@ -14,7 +14,7 @@ export interface RedisOutboxEvent {
 /** Seconds after which a browser may try again: Redis may be back at once. */
 const RETRY_AWAY = 5
 
-export interface Health {
+export interface RedisHealth {
   /** What keeps entries from being stored. */
   fault(): string | undefined
   well(): void
@@ -25,7 +25,7 @@ export interface Health {
   failed(error: unknown): HttpError
 }
 
-export function createHealth(report: (event: RedisOutboxEvent) => void): Health {
+export function createRedisHealth(report: (event: RedisOutboxEvent) => void): RedisHealth {
   let fault: string | undefined = 'Redis was not reached yet'
 
   return {

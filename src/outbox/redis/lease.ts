@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
+import type { Timing } from '../../clock.js'
 import type { Answer, Scripts } from './scripts.js'
-import type { Timing } from './timing.js'
 
 /** Longest that a start waits for Redis; without it the program runs all the same. */
 const START = 2000

@@ -1,6 +1,7 @@
 /** Queued delivery over a disk store as a process, to be killed. Speaks with its parent by messages. */
+
+import { systemClock } from '../../../src/clock.js'
 import { createBudget } from '../../../src/delivery/budget.js'
-import { systemClock } from '../../../src/delivery/clock.js'
 import { createQueued } from '../../../src/delivery/queued.js'
 import { createLogtrailClient } from '../../../src/logtrail/client.js'
 import { createKeyring } from '../../../src/logtrail/keyring.js'

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { Redis } from 'ioredis'
-import type { Clock } from '../../../src/delivery/clock.js'
+import type { Clock } from '../../../src/clock.js'
 import type { Process } from './process.js'
 
 type Fields = string[]

@@ -19,3 +19,12 @@ export const systemClock: Clock = {
     setImmediate(callback)
   }
 }
+
+/** What a store needs of it. */
+export type Timing = Pick<Clock, 'now' | 'setTimeout' | 'clearTimeout'>
+
+/** Whose timers keep no process alive. */
+export const backgroundTiming: Timing = {
+  ...systemClock,
+  setTimeout: (callback, ms) => setTimeout(callback, ms).unref()
+}
