@@ -125,7 +125,7 @@ export function createDelivery(
       if (ok) {
         failures = 0
         batch = []
-      } else if (/400|413/.test(status as unknown as string) && (most || !length)) {
+      } else if (/400|413/.test(status as unknown as string) && (most || (verified && !length))) {
         // The other half, which nobody has been sent yet, is to be put aside whenever the page goes.
         pending.set(keep, 0)
         while (batch[0]) await send(batch.splice(0, most), owner)

@@ -118,6 +118,23 @@ t.test('what follows from an answer', async t => {
     t.same([waiting(), dropped.length], [0, 0])
   })
 
+  t.test('something in between that refuses to be asked who is signed in is not asked each second', async t => {
+    standIn.answer = () => ({ status: 503 })
+    const { log, storage } = await open(t)
+    log.info('kept')
+    await log.flush()
+    for (const status of [400, 413]) {
+      standIn.answer = () => ({ status, body: '<h1>No</h1>', foreign: true })
+      const page = await open(t, { storage })
+      t.intercept(Math, 'random', { value: () => 99 })
+      const set = t.capture(globalThis, 'setTimeout', globalThis.setTimeout)
+      await page.log.flush()
+      t.match(standIn.requests.at(-1), { status, entries: [] })
+      t.ok(Math.max(...set().map(({ args }) => args[1] ?? 0)) > 50_000, 'it waits as after any other failure')
+      t.same([page.waiting(), page.dropped], [1, []])
+    }
+  })
+
   t.test('Retry-After is kept to by every page, in a hurry or not; then it goes by itself', async t => {
     standIn.answer = () => ({ status: 429, headers: { 'retry-after': '1' } })
     const { log, createLogger, storage } = await open(t, { indexedDB: claims({}) })
