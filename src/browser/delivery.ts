@@ -126,9 +126,10 @@ export function createDelivery(
         failures = 0
         batch = []
       } else if (/400|413/.test(status as unknown as string) && (most || (verified && !length))) {
-        // The other half, which nobody has been sent yet, is to be put aside whenever the page goes.
+        // The other half, which nobody has been sent yet, is to be put aside whenever the page goes. So is the first where it
+        // had waited: that removes the record of both.
         pending.set(keep, 0)
-        while (batch[0]) await send(batch.splice(0, most), owner)
+        while (batch[0]) await send(batch.splice(0, most), owner, leaving, keys && [])
       } else if (status !== 401 || !owner || owner === tag) {
         if (!/401|408|429|5../.test(status as unknown as string))
           for (const entry of batch.splice(0)) drop(entry, 'refused', { status, ...said })

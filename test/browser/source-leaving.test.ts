@@ -131,6 +131,24 @@ t.test('as the page goes, and comes back', async t => {
     t.same(standIn.taken().slice(3), ['anna/failed', 'anna/again'])
   })
 
+  t.test('of what had waited the half that is under way as the page goes is put aside, too', async t => {
+    standIn.answer = () => ({ status: 503 })
+    const before = await open(t, { flushInterval: 1e6 })
+    for (const action of ['a', 'b', 'c', 'd']) before.log.info(action)
+    await before.log.flush()
+    const page = await open(t, { storage: before.storage })
+    const waiting: number[] = []
+    standIn.answer = (_, { length }) => {
+      if (!length) return undefined
+      if (length === 4) return { status: 400, body: '<h1>No</h1>', foreign: true }
+      page.happens('pagehide')
+      waiting.push(page.waiting())
+      return { status: 503 }
+    }
+    await page.log.flush()
+    t.same([waiting, page.waiting()], [[4], 4], 'before its answer is in, and each once')
+  })
+
   t.test('where the network is off, or has just failed, it waits, too', async t => {
     const page = await open(t)
     page.navigator.onLine = false
