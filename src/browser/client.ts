@@ -139,7 +139,11 @@ export function createLogger(options?: Options): Logger {
   const hurry = (): Promise<void> => flush(true)
 
   try {
-    // On a server, or in a worker, there is none: that ends it here.
+    // Before any listener, which would throw without it: an address that is none ends it here, and so does a server.
+    const address = ((base as string) ?? SERVED.exec(import.meta.url)![1] ?? '/logtrail').replace(/\/+$/, '')
+    const store = createStore(`logtrail:${address}`, drop)
+    delivery = createDelivery(address, store, batchSize ?? 50, drop, fresh)
+    // In a worker there is none: that ends it here.
     document.addEventListener('visibilitychange', () => {
       if (document.hidden) leave()
       else {
@@ -148,9 +152,6 @@ export function createLogger(options?: Options): Logger {
         hurry()
       }
     })
-    const address = ((base as string) ?? SERVED.exec(import.meta.url)![1] ?? '/logtrail').replace(/\/+$/, '')
-    const store = createStore(`logtrail:${address}`, drop)
-    delivery = createDelivery(address, store, batchSize ?? 50, drop, fresh)
     addEventListener('pagehide', () => {
       gone = true
       leave()

@@ -138,10 +138,16 @@ t.test('what becomes of what the page logs', async t => {
   })
 
   t.test('an address that is none silences it', async t => {
-    const { createLogger } = await open(t)
-    const log = createLogger({ base: 'http://[' })
-    log.info('nowhere')
-    t.equal(await log.flush(), undefined)
+    const page = await open(t)
+    const { prototype } = EventTarget
+    const listens = t.capture(prototype, 'addEventListener', prototype.addEventListener)
+    for (const base of ['http://[', 5 as unknown as string]) {
+      const log = page.createLogger({ base })
+      log.info('nowhere')
+      t.equal(await log.flush(), undefined)
+    }
     t.equal(sent().length, 0)
+    const types = listens().map(({ args: [type] }) => type)
+    t.notOk(types.includes('visibilitychange'), 'whose listener would throw into the page')
   })
 })
