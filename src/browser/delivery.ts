@@ -5,6 +5,8 @@ import { bytesOf, MAX_PIECE, type Store, type Tag } from './store.js'
 const TIMEOUT = 30_000
 /** As the page goes, a request that has been under way for so long is taken for one that will fail. Milliseconds. */
 const SLOW = 3000
+/** What the server asks for is kept to up to here: a plan's month, but not a page that stands in for all with a date in 2099. */
+const LONGEST = 3e9
 /** Full jitter: a wait is anything up to the first, doubled with each failure in a row, up to the most. Milliseconds. */
 const FIRST_WAIT = 1000
 const MAX_WAIT = 300_000
@@ -53,9 +55,9 @@ export function createDelivery(
 
   const wait = (retryAfter?: string | null): void => {
     pause = Date.now() + Math.random() * Math.min(MAX_WAIT, FIRST_WAIT * 2 ** failures++)
-    // Seconds, or a date.
+    // Seconds, or a date; one that is over takes back what was asked for before.
     const least = (retryAfter as unknown as number) * 1000 || Date.parse(retryAfter!) - Date.now()
-    if (least > 0) store.remember('until', pause + least)
+    if (least < LONGEST) store.remember('until', pause + least)
   }
 
   /**

@@ -152,6 +152,25 @@ t.test('what follows from an answer', async t => {
     t.ok(storage)
   })
 
+  t.test('Retry-After beyond a month, as of a page that stands in for all: not kept to', async t => {
+    const { log, waiting } = await open(t)
+    for (const wait of ['Thu, 01 Jan 2099 00:00:00 GMT', '1e300']) {
+      standIn.answer = () => ({ status: 503, headers: { 'retry-after': wait }, body: '<h1>Back soon</h1>' })
+      log.info('meanwhile')
+      await log.flush()
+      t.equal(waiting(), 1)
+      standIn.answer = () => undefined
+      await log.flush()
+      t.equal(waiting(), 0, wait)
+    }
+    standIn.answer = () => ({ status: 429, headers: { 'retry-after': `${31 * 86_400}` } })
+    log.info('month.spent')
+    await log.flush()
+    const { length } = standIn.requests
+    await log.flush()
+    t.equal(standIn.requests.length, length, 'a month is')
+  })
+
   t.test('of another origin: no content type that asks a preflight', async t => {
     standIn.allowedOrigins = ['https://app.example']
     const { log } = await open(t, { base: `${standIn.origin}/logtrail/`, href: 'https://app.example/' })
