@@ -31,6 +31,7 @@ export interface DropDetail {
   message?: string
 }
 
+/** A plain object: only own enumerable properties are read. */
 export interface Options {
   /** Where the proxy is: `https://app.example/logtrail`. Default: the folder this module was served from, or `/logtrail`. */
   base?: string | URL
