@@ -12,9 +12,12 @@ import { bytesOf, createStore, MAX_PIECE } from './store.js'
  * is full, the page is hidden or goes, or the app says so. Every request is a keepalive one within the browser's budget,
  * so that what is on its way when the page goes still arrives. What is not delivered is put aside (store.ts), shared by
  * all tabs and kept for a day, or given up and told to `onDrop`. There it stays until its answer is in; one tab at a time
- * claims it. So nothing is lost, and nothing is sent twice but where an answer was. Nobody sees the answer to what is under
- * way as the page goes: where sending has just failed, or has taken for seconds already, that is put aside, too, and sent
- * again. What is fresh then is put aside instead of sent where sending has just failed, or the network is off.
+ * claims it. So while the page is there nothing is lost, and nothing is sent twice but where an answer was lost. Nobody sees
+ * the answer to what is under way as the page goes: where sending has just failed, or has taken for 3 s already, that is put
+ * aside, too, and sent again. A fresh batch sent then, or less than 3 s before, with no failure before it, is lost if it is
+ * not taken (a 503, a 429, a 401, a connection that breaks), and `onDrop` is not told: were it put aside, the last batch of
+ * every page would be sent twice. What is fresh then is put aside instead of sent where sending has just failed, or the
+ * network is off.
  *
  * Whose an entry is
  *
@@ -22,10 +25,13 @@ import { bytesOf, createStore, MAX_PIECE } from './store.js'
  * It learns only from answers, by `X-Session-Tag`, and the user may change in between, also in another tab. Therefore:
  *
  *  1. A page's first entries, and the first after a flush that the app asked for or after a quiet time (`flushInterval`
- *     without one), are of whoever is signed in then. Once the page has had an answer such an entry does not wait.
+ *     without one), are of whoever is signed in then. Once the page has had an answer such an entry does not wait. If the
+ *     proxy's answer does not come, rule 3 holds: it waits as an entry of the user whom this page knew, though in another
+ *     tab another one may have signed in.
  *  2. What is logged while it waits for company, right after an answer, is of the user whom that answer named. It goes
  *     with the tag as a precondition: another user's session is refused (401), and it is put aside for its own. A page of
- *     another origin sends none, since the header would cost it a preflight; nor does a beacon.
+ *     another origin sends none, since the header would cost it a preflight; nor does a beacon. For nobody (rule 6) there
+ *     is none to send: what waits for company while somebody signs in is of that user.
  *  3. What is put aside is put aside under the tag of the last answer. It is sent only right after an answer with the same
  *     tag; the answer to a fresh batch serves, else an empty batch is sent to ask, which the server refuses (400), with
  *     the tag. Nothing of another user's is asked for: it waits until that user is back.

@@ -123,6 +123,8 @@ export function createStore(name: string, drop: (entry: string, reason: 'overflo
       // biome-ignore lint/style/useTemplate: two bytes less in what browsers load
       const value = [tag || '?' + recall('?') + '~' + spell, ...entries].join('\n')
       keys(value.length)
+      // The oldest entry's time, also of those that were put together: by the newest's, with newer ones again and again, the
+      // oldest would never expire.
       // biome-ignore lint/style/useTemplate: two bytes less in what browsers load
       remember('|' + Date.parse(JSON.parse(entries[0]).clientTimestamp) + '|' + number++, value)
     },

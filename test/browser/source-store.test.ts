@@ -235,6 +235,31 @@ t.test('where entries wait, and whose they are', async t => {
     t.same(standIn.taken(), ['anna/hello', 'anna/at.once', 'anna/back', 'anna/secret'])
   })
 
+  t.test('what the README says may be stamped as of another user', async t => {
+    const page = await open(t, { user: 'anna' })
+    page.log.info('hello')
+    await page.log.flush()
+    page.user = 'bert'
+    standIn.answer = () => ({ status: 503, foreign: true })
+    page.log.info('of.bert')
+    await page.log.flush()
+    up()
+    page.user = 'anna'
+    await page.log.flush()
+    t.same(standIn.taken(), ['anna/hello', 'anna/of.bert'], 'no answer told of him, to whom another tab belongs')
+
+    standIn.answer = user => (user ? undefined : { status: 201 })
+    const nobody = await open(t, { user: '', flushInterval: 1e6 })
+    nobody.log.info('shown')
+    await nobody.log.flush()
+    nobody.log.info('at.once')
+    await standIn.until(() => standIn.taken().includes('undefined/at.once'))
+    nobody.log.info('of.nobody')
+    nobody.user = 'anna'
+    await nobody.log.flush()
+    t.ok(standIn.taken().includes('anna/of.nobody'), 'there is no tag to be sent for nobody')
+  })
+
   t.test('401: what was logged while the request was under way is of the same user', async t => {
     const page = await open(t)
     page.log.info('hello')
