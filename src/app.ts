@@ -107,7 +107,8 @@ async function begin(run: Run, close: () => Promise<void>): Promise<Addresses> {
     return await run.opening
   } catch (error) {
     run.ending.signal.throwIfAborted()
-    await close()
+    // what kept it from starting is told, not what came of that
+    await close().catch(() => {})
     throw error
   }
 }
@@ -117,7 +118,16 @@ async function end({ config, state, ending, opening, closings }: Run): Promise<v
   ending.abort()
   // nothing is closed while a step of the start is still at work on it
   await Promise.race([Promise.allSettled([opening]), pause(config.SHUTDOWN_TIMEOUT, undefined, { ref: false })])
-  for (const close of closings.reverse()) await close()
+  const faults: unknown[] = []
+  for (const close of closings.reverse()) {
+    try {
+      await close()
+    } catch (error) {
+      // the others are closed all the same
+      faults.push(error)
+    }
+  }
+  if (faults.length > 0) throw faults[0]
 }
 
 /** Keeps what closes something that was opened just now. @throws AbortError where the program is to end */

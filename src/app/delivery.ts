@@ -45,7 +45,7 @@ export async function createLine(
       if (degraded === null) log.info('entries go to Logtrail again')
       else log.error({ degraded, err: cause }, 'entries do not go to Logtrail at the moment')
     },
-    onFault: error => log.warn({ err: error }, 'a request to Logtrail failed')
+    onFault: error => log.warn({ err: error }, 'a request to Logtrail, or a step of the queue, failed')
   }
   return config.DELIVERY === 'pooled' ? pooled(config, common, metrics) : queued(config, common, metrics, log)
 }
@@ -82,7 +82,8 @@ async function queued(
  * sent any more, and the outbox is closed again as soon as it is open.
  */
 export async function startLine({ delivery }: Line, ending: AbortSignal): Promise<Started> {
-  const stop = () => void delivery.stop(0)
+  // how that went is told by whoever closes it
+  const stop = () => void delivery.stop(0).catch(() => {})
   ending.addEventListener('abort', stop)
   try {
     return await delivery.start()

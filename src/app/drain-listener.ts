@@ -20,10 +20,13 @@ export async function drainListener(
   const left = () => Math.max(0, end - performance.now())
   // delivery that is ending takes nothing more: first comes what was on its way when the signal came
   while (isReading() && left() > 0) await setTimeout(LOOK_MS)
-  await Promise.all([drain.idle(left()), delivery?.stop(left())])
+  const stopped = Promise.resolve(delivery?.stop(left()))
+  await Promise.allSettled([drain.idle(left()), stopped])
   giveUp()
   app.server.closeIdleConnections()
   await drain.idle(LAST_WORDS_MS)
   app.server.closeAllConnections()
   await app.close()
+  // told now: whoever waited has been answered
+  await stopped
 }

@@ -92,6 +92,8 @@ export function findBearer(text: string, at: number, scan: Scan): boolean {
     if (from === first) return false
   }
   const end = endOf(TOKEN, text, from)
+  // asked before it reads on: "bearer of:bearer of:…" would be read to its end at each bearer
+  if (end - from <= 14 && text[end] !== '|' && NO_TOKEN.has(text.slice(from, end).toLowerCase())) return false
   let to = end
   let next = end > from ? endOf(DIVIDER, text, end) : end
   while (next > to && text[next] !== '/' && TOKEN[text.charCodeAt(next)] === 1) {
@@ -100,7 +102,6 @@ export function findBearer(text: string, at: number, scan: Scan): boolean {
   }
   while (text[to] === '=') to++
   if (to === from) return false
-  if (end - from <= 14 && NO_TOKEN.has(text.slice(from, end).toLowerCase())) return false
   scan.from = from
   scan.to = to
   return true

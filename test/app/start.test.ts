@@ -2,6 +2,9 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { type Line, startLine } from '../../src/app/delivery.js'
+import { openKeys } from '../../src/app/keys.js'
+import { createSessions, createTagger } from '../../src/app/sessions.js'
 import { createServer } from '../../src/app.js'
 import { loadConfig } from '../../src/config.js'
 import { createDiskOutbox } from '../../src/outbox/disk.js'
@@ -204,4 +207,67 @@ t.test('a start that fails closes what it has opened', async t => {
     await next.start()
     await next.stop()
   }
+})
+
+/** The program, whose source of sessions cannot be closed; `closed` tells of the keys, which are closed last. */
+async function createFailing(t: Test, env: Record<string, string>) {
+  let closed = false
+  const { createServer } = await t.mockImport<typeof import('../../src/app.js')>('../../src/app.js', {
+    '../../src/app/keys.js': {
+      openKeys(...given: Parameters<typeof openKeys>) {
+        const keys = openKeys(...given)
+        const close = async () => {
+          await keys.close()
+          closed = true
+        }
+        return { ...keys, close }
+      }
+    },
+    '../../src/app/sessions.js': {
+      createTagger,
+      createSessions: async (...given: Parameters<typeof createSessions>) => {
+        const sessions = await createSessions(...given)
+        return { ...sessions, close: () => sessions.close().then(() => Promise.reject(new Error('EIO'))) }
+      }
+    }
+  })
+  const config = loadConfig({
+    cwd: '/nowhere',
+    env: { ...BASE, PORT: '0', ADMIN_PORT: '0', DELIVERY: 'direct', ...env }
+  })
+  const server = createServer(config, { logDestination: { write: () => {} } })
+  return { server, closed: () => closed }
+}
+
+t.test('what cannot be closed keeps nothing else open', async t => {
+  const { server, closed } = await createFailing(t, {})
+  await server.start()
+  await t.rejects(server.close(), { message: 'EIO' })
+  t.ok(closed())
+})
+
+t.test('and of a start that failed it is told what made it fail', async t => {
+  const taken = createTcpServer().listen(0, '127.0.0.1')
+  t.teardown(() => taken.close())
+  await once(taken, 'listening')
+  const { server, closed } = await createFailing(t, { PORT: String((taken.address() as AddressInfo).port) })
+  await t.rejects(server.start(), { code: 'EADDRINUSE' })
+  t.ok(closed())
+})
+
+t.test('an outbox that cannot be closed while it opens: whoever closes it is told, nobody else', async t => {
+  const ending = new AbortController()
+  let stopped = 0
+  const delivery = {
+    start: async () => {
+      ending.abort()
+      return { inherited: 0 }
+    },
+    stop() {
+      stopped++
+      return Promise.reject(new Error('EIO'))
+    }
+  }
+  t.same(await startLine({ delivery } as unknown as Line, ending.signal), { inherited: 0 })
+  t.equal(stopped, 1)
 })

@@ -85,6 +85,8 @@ t.test('values that lie in one another, and names that end them', async t => {
     ['in encoded quotes, never closed', 'token=%27password%3D%22'.repeat(100_000)],
     ['spaces behind a colon', `%22token%22%3A${' '.repeat(2_000_000)}`],
     ['spaces behind colons', `%22token%22%3A${'+'.repeat(1000)}`.repeat(2000)],
+    ['bearers of nothing', 'bearer+of:'.repeat(400_000)],
+    ['bearers of something', 'bearer+of|'.repeat(400_000)],
     ['parts of a token', `Bearer ${'a:'.repeat(1_000_000)}`],
     ['digits', `token=${'4111 '.repeat(400_000)}`],
     ['digits, again and again', 'token=4111 1111 '.repeat(120_000)],

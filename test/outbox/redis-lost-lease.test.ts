@@ -61,6 +61,12 @@ if (redis) {
       return bodies.length > 0
     })
     t.match(bodies, [/"n":2,/])
+    t.equal(outbox.stats().waiting, 1)
+    await client.del(`${PREFIX}:waiting`)
+    await outbox.stop()
+    const next = replica(t, redis.url).outbox
+    await next.start()
+    t.match(next.stats(), { waiting: 0, bytes: 0 }, 'and what was taken away fills nothing')
   })
 
   t.test('settings that could not be asked for are asked for again with the next beat', async t => {

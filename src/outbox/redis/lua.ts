@@ -109,6 +109,10 @@ elseif mine or not holder then
   holder = string.format('%.0f', sequences(1) + 1) .. ':' .. name
   redis.call('SET', lease, holder, 'PX', ARGV[2])
   redis.pcall('XGROUP', 'CREATE', waiting, '${GROUP}', '0', 'MKSTREAM')
+  -- Where other hands took the stream away, what the books say of it would fill the queue for good.
+  local left = redis.call('XLEN', waiting)
+  redis.call('HSET', books, 'waiting', left)
+  if left == 0 and redis.call('XLEN', dead) == 0 then redis.call('HSET', books, 'bytes', 0) end
   mine = true
 end
 return state(mine and holder or '', name)`,
