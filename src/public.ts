@@ -8,7 +8,7 @@ import { type IngestOptions, registerIngest } from './app/ingest.js'
 import { otherMethods } from './app/other-methods.js'
 import './app/visit.js'
 import { type ErrorCode, HttpError } from './errors.js'
-import { clientAddress, createCallers, isForwarded } from './guard/address.js'
+import { clientAddress, createAddresses, isForwarded } from './guard/address.js'
 import { createAddressList } from './guard/address-list.js'
 import { createConnectionLimit } from './guard/connection-limit.js'
 import {
@@ -120,7 +120,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       return labels.has(path) ? path : NOWHERE
     }
   })
-  const callerOf = createCallers(options.isSpared)
+  const addressOf = createAddresses(options.isSpared)
   // not by `request.ips`: a trusted proxy that sends another of these headers, or none with an address in it, is trusted too
   const isTrusted = createAddressList(options.trustProxy ?? [])
   const answerHeaders = Object.entries(ANSWER_HEADERS)
@@ -130,7 +130,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
   app.decorateRequest('visit', null as never)
 
   const limits = await options.createLimits(app)
-  const overLimit = createConnectionLimit(limits, callerOf)
+  const overLimit = createConnectionLimit(limits, addressOf)
   cutStalled(app.server)
   guardConnections(app.server, (request, response) => app.routing(request, response), refused, overLimit)
   // before any other plugin: a route that one registers keeps the handler of that moment
@@ -170,7 +170,7 @@ export async function createPublicListener(options: PublicOptions): Promise<Publ
       const peer = clientAddress(undefined, raw.socket.remoteAddress)
       if (!isTrusted(peer)) options.onUntrustedForwarding(peer)
     }
-    const { address, key, spared } = callerOf(request.ip, raw.socket.remoteAddress)
+    const { address, key, spared } = addressOf(request.ip, raw.socket.remoteAddress)
     options.onAddress(address)
     request.visit = {
       startedAt: performance.now(),

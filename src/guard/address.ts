@@ -46,7 +46,7 @@ export function isForwarded(headers: IncomingHttpHeaders): boolean {
 }
 
 /** Who sends, by address. */
-export interface Caller {
+export interface ClientAddress {
   /** As entries and people see it. */
   address: string
   /** What it counts under. */
@@ -56,23 +56,23 @@ export interface Caller {
 }
 
 /** Some 200 bytes each. */
-const MAX_CALLERS = 10_000
+const MAX_KNOWN = 10_000
 
 /**
- * Reads callers, and remembers them by what was claimed: the same few thousand browsers send again and again, and to read an
+ * Reads addresses, and remembers them by what was claimed: the same few thousand browsers send again and again, and to read an
  * address costs as much as to check a session.
  */
-export function createCallers(
+export function createAddresses(
   isSpared: (address: string) => boolean
-): (claimed: string | undefined, socketAddress: string | undefined) => Caller {
-  const known = new BoundedMap<Caller>(MAX_CALLERS)
+): (claimed: string | undefined, socketAddress: string | undefined) => ClientAddress {
+  const known = new BoundedMap<ClientAddress>(MAX_KNOWN)
   return (claimed, socketAddress) => {
     const found = claimed === undefined ? undefined : known.get(claimed)
     if (found !== undefined) return found
     const address = clientAddress(claimed, socketAddress)
-    const caller = { address, key: foldAddress(address), spared: isSpared(address) }
+    const from = { address, key: foldAddress(address), spared: isSpared(address) }
     // anything else stands for the socket that it came from
-    if (claimed !== undefined && isIP(claimed) !== 0) known.set(claimed, caller)
-    return caller
+    if (claimed !== undefined && isIP(claimed) !== 0) known.set(claimed, from)
+    return from
   }
 }

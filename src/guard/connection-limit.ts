@@ -1,4 +1,4 @@
-import type { createCallers } from './address.js'
+import type { createAddresses } from './address.js'
 import type { OverLimit } from './connections.js'
 import { type Caller, type Limits, limitExceeded } from './limits.js'
 
@@ -6,9 +6,9 @@ import { type Caller, type Limits, limitExceeded } from './limits.js'
  * Counts what Node.js makes no request of, for the address of its socket: what is no valid HTTP, and a CONNECT, where whatever
  * it forwards is said of what it would open.
  */
-export function createConnectionLimit(limits: Limits, callerOf: ReturnType<typeof createCallers>): OverLimit {
+export function createConnectionLimit(limits: Limits, addressOf: ReturnType<typeof createAddresses>): OverLimit {
   return async socket => {
-    const { key, spared } = callerOf(undefined, socket.remoteAddress)
+    const { key, spared } = addressOf(undefined, socket.remoteAddress)
     if (spared) return undefined
     const caller: Caller = { addressKey: key, userId: undefined }
     const standing = await limits.address(caller)

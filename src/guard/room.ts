@@ -8,7 +8,7 @@ import { heapLimit } from './overload.js'
  */
 const SHARE = 1 / 8
 /** Of the room, what one caller may have of it: the others send, too. One body is let in, however long it may be. */
-const SENDERS_SHARE = 1 / 4
+const CALLERS_SHARE = 1 / 4
 /** Bytes of a request up to which nobody asks whose they are: what browsers send is less. */
 const SMALL = 64 * 1024
 /** Whole seconds: what is under way is answered, or given up, soon. */
@@ -42,7 +42,7 @@ export interface Room {
 /** @param bodyLimit bytes, which one body may have */
 export function createRoom(bodyLimit: number, onFull: () => void): Room {
   const room = Math.max(SHARE * heapLimit(), bodyLimit)
-  const most = Math.max(SENDERS_SHARE * room, bodyLimit)
+  const most = Math.max(CALLERS_SHARE * room, bodyLimit)
   const shares = new Map<string, number>()
   let taken = 0
 

@@ -30,7 +30,7 @@ export interface SharedLimitsOptions {
 }
 
 const PREFIX = 'logtrail-bff:limit'
-/** Senders that are known to have used up a shared limit: they are refused before their bodies are read. */
+/** Callers that are known to have used up a shared limit: they are refused before their bodies are read. */
 const MAX_KNOWN = 10_000
 
 /**

@@ -134,6 +134,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
         this.#send(next)
         return
       }
+      if (kind === 'key' && this.#doubted !== undefined) {
+        // It spoke of the second key. One that is not in force yet must not hold everybody for what the first was told.
+        const said = `Logtrail answered ${this.#doubted.status}, with a body that is no JSON`
+        this.#settle(new UpstreamFault('broken', 'FOREIGN', said), null)
+        return
+      }
       received.headers = {}
     } else if (kind === 'delivered') {
       if (this.#doubted !== undefined) keyring.reject(this.#doubted.key, this.#doubted.status)

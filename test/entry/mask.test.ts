@@ -353,6 +353,7 @@ t.test('tokens in use that are none by the letter', async t => {
     'Bearer 12|S3cretS3cret x': 'Bearer [REDACTED] x',
     'Bearer key:S3cret:more== x': 'Bearer [REDACTED] x',
     'Bearer 2001:db8::1, x': 'Bearer [REDACTED], x',
+    'Bearer token|S3cret x': 'Bearer [REDACTED] x',
     'Bearer abc: see below': 'Bearer [REDACTED]: see below',
     'Bearer abc| | x': 'Bearer [REDACTED]| | x',
     'Bearer https://host/x': 'Bearer [REDACTED]://host/x'

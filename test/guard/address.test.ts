@@ -1,5 +1,5 @@
 import t from 'tap'
-import { clientAddress, createCallers, foldAddress } from '../../src/guard/address.js'
+import { clientAddress, createAddresses, foldAddress } from '../../src/guard/address.js'
 import { createAddressList } from '../../src/guard/address-list.js'
 import { entry, type Program, startProxy } from '../helper/proxy.js'
 
@@ -176,20 +176,20 @@ t.test('listed addresses are spared the limit by address', async t => {
 
 t.test('callers are read once, and of more than ten thousand those who were away for longest again', async t => {
   const asked: string[] = []
-  const callerOf = createCallers(address => asked.push(address) < 0)
+  const addressOf = createAddresses(address => asked.push(address) < 0)
   const address = (n: number) => `10.0.${n >> 8}.${n & 255}`
-  for (let n = 0; n < 10_000; n++) callerOf(address(n), undefined)
-  t.equal(callerOf(address(0), undefined), callerOf(address(0), undefined))
+  for (let n = 0; n < 10_000; n++) addressOf(address(n), undefined)
+  t.equal(addressOf(address(0), undefined), addressOf(address(0), undefined))
   t.equal(asked.length, 10_000)
-  callerOf(address(10_000), undefined)
-  callerOf(address(0), undefined)
+  addressOf(address(10_000), undefined)
+  addressOf(address(0), undefined)
   t.equal(asked.length, 10_001, 'who came again is known')
-  callerOf(address(1), undefined)
+  addressOf(address(1), undefined)
   t.equal(asked.length, 10_002)
 })
 
 t.test('what is no address stands for the socket that it came from, each time anew', async t => {
-  const callerOf = createCallers(() => false)
-  t.equal(callerOf('unknown', '192.0.2.1').address, '192.0.2.1')
-  t.equal(callerOf('unknown', '192.0.2.2').address, '192.0.2.2')
+  const addressOf = createAddresses(() => false)
+  t.equal(addressOf('unknown', '192.0.2.1').address, '192.0.2.1')
+  t.equal(addressOf('unknown', '192.0.2.2').address, '192.0.2.2')
 })
