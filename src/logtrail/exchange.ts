@@ -45,7 +45,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #settled = false
   #retried = false
   /** A first answer of which it is not certain that it spoke of the key. */
-  #doubted: { key: string; status: number } | undefined
+  #doubted: { key: string; status: number; reason: string } | undefined
   #abort: ((error?: Error) => void) | undefined
   #key = ''
   #started = 0
@@ -123,10 +123,11 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const { keyring, onRequest } = this.#wire
     const status = this.#status
     const received = this.#received()
-    const { kind } = judge(received, Date.now())
+    const verdict = judge(received, Date.now())
+    const { kind } = verdict
     onRequest?.(isForeign(received, kind) ? 'error' : status, (performance.now() - this.#started) / 1000)
     if (status === 401 || status === 403) {
-      const next = this.#otherKey(kind === 'key')
+      const next = this.#otherKey(verdict)
       if (next !== undefined && !this.#retried) {
         this.#retried = true
         this.#status = 0
@@ -136,8 +137,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       }
       if (kind === 'key' && this.#doubted !== undefined) {
         // It spoke of the second key. One that is not in force yet must not hold everybody for what the first was told.
-        const said = `Logtrail answered ${this.#doubted.status}, with a body that is no JSON`
-        this.#settle(new UpstreamFault('broken', 'FOREIGN', said), null)
+        this.#settle(new UpstreamFault('broken', 'FOREIGN', this.#doubted.reason), null)
         return
       }
       received.headers = {}
@@ -148,10 +148,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#conclude(received, kind)
   }
 
-  #otherKey(certain: boolean): string | undefined {
+  #otherKey(verdict: Verdict): string | undefined {
     const { keyring } = this.#wire
-    if (certain) return keyring.reject(this.#key, this.#status) ? keyring.current() : undefined
-    this.#doubted = { key: this.#key, status: this.#status }
+    if (verdict.kind !== 'fault') return keyring.reject(this.#key, this.#status) ? keyring.current() : undefined
+    this.#doubted = { key: this.#key, status: this.#status, reason: verdict.reason }
     return keyring.other(this.#key)
   }
 
