@@ -1,10 +1,9 @@
 /** Who counts what, where several replicas share a queue: see `src/outbox/redis/accounts.ts`. */
-import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { Outbox } from '../../src/outbox/outbox.js'
 import { startRedis } from '../helper/redis.js'
 import { entry } from './behaviour.js'
-import { PREFIX, replica } from './redis-outbox.js'
+import { emptied, PREFIX, replica } from './redis-outbox.js'
 import { until } from './until.js'
 
 const ALL = { entries: 1_000_000, bytes: 1e9 }
@@ -14,10 +13,7 @@ const entries = (user: string, ...numbers: number[]) => numbers.map(n => entry(u
 const redis = await startRedis()
 if (!redis) t.plan(0, 'needs redis-server')
 else {
-  t.teardown(() => redis.stop())
-  const client = new Redis(redis.url)
-  t.teardown(() => client.disconnect())
-  t.beforeEach(async () => void (await client.flushall()))
+  const client = emptied(t, redis)
 
   /** A started replica with what it counted. */
   const counting = async (t: Test, more: Parameters<typeof replica>[2] = {}) => {

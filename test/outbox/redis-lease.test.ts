@@ -1,9 +1,8 @@
-import { Redis } from 'ioredis'
 import t from 'tap'
 import type { Claimed } from '../../src/outbox/outbox.js'
 import { startRedis } from '../helper/redis.js'
 import { entry } from './behaviour.js'
-import { PREFIX, replica } from './redis-outbox.js'
+import { emptied, PREFIX, replica } from './redis-outbox.js'
 import { until } from './until.js'
 
 const ALL = { entries: 1_000_000, bytes: 1e9 }
@@ -14,10 +13,7 @@ const numbers = (claimed: readonly Claimed[]) => claimed.map(({ body }) => JSON.
 const redis = await startRedis()
 if (!redis) t.plan(0, 'needs redis-server')
 else {
-  t.teardown(() => redis.stop())
-  const client = new Redis(redis.url)
-  t.teardown(() => client.disconnect())
-  t.beforeEach(async () => void (await client.flushall()))
+  const client = emptied(t, redis)
   const lease = `${PREFIX}:lease`
   const waiting = `${PREFIX}:waiting`
 

@@ -3,6 +3,7 @@ import type { Test } from 'tap'
 import type { Outbox } from '../../src/outbox/outbox.js'
 import type { RedisOutboxEvent } from '../../src/outbox/redis/health.js'
 import { createRedisOutbox, type RedisOutboxOptions } from '../../src/outbox/redis.js'
+import type { RedisServer } from '../helper/redis.js'
 
 export const PREFIX = '{test}'
 
@@ -11,6 +12,15 @@ export interface Replica {
   redis: Redis
   events: RedisOutboxEvent[]
   kinds(): string[]
+}
+
+/** A client of the server that a file's tests share: empty before each of them, and ended with them. */
+export function emptied(t: Test, server: RedisServer): Redis {
+  t.teardown(() => server.stop())
+  const client = new Redis(server.url)
+  t.teardown(() => client.disconnect())
+  t.beforeEach(async () => void (await client.flushall()))
+  return client
 }
 
 /** One replica's outbox in this process, with a connection as `connectRedis` makes it; ended with the test. */

@@ -3,12 +3,11 @@
  * way, it learned of them from Redis' answer to that acknowledgement, and nobody told it that there was anything to send.
  * Its next beat found no more than it knew.
  */
-import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { RedisOutboxOptions } from '../../src/outbox/redis.js'
 import { startRedis } from '../helper/redis.js'
 import { entry } from './behaviour.js'
-import { PREFIX, replica } from './redis-outbox.js'
+import { emptied, PREFIX, replica } from './redis-outbox.js'
 import { until } from './until.js'
 
 const ALL = { entries: 100, bytes: 1e6 }
@@ -16,10 +15,7 @@ const ALL = { entries: 100, bytes: 1e6 }
 const redis = await startRedis()
 if (!redis) t.plan(0, 'needs redis-server')
 else {
-  t.teardown(() => redis.stop())
-  const client = new Redis(redis.url)
-  t.teardown(() => client.disconnect())
-  t.beforeEach(async () => void (await client.flushall()))
+  const client = emptied(t, redis)
 
   /** The one that sends, whose beats tell nothing, and another. `told` counts what can be claimed, as listeners were told. */
   const two = async (t: Test, options: Partial<RedisOutboxOptions> = {}) => {

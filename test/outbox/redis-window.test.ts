@@ -1,11 +1,10 @@
-import { Redis } from 'ioredis'
 import t from 'tap'
 import type { Claimed } from '../../src/outbox/outbox.js'
 import type { Scripts } from '../../src/outbox/redis/scripts.js'
 import { Window } from '../../src/outbox/redis/window.js'
 import { startRedis } from '../helper/redis.js'
 import { entry } from './behaviour.js'
-import { replica } from './redis-outbox.js'
+import { emptied, replica } from './redis-outbox.js'
 
 type Found = Awaited<ReturnType<Scripts['read']>>
 
@@ -144,10 +143,7 @@ t.test('what can be claimed does not wait until all is read that cannot', async 
 const redis = await startRedis()
 if (!redis) t.comment('the rest needs redis-server')
 else {
-  t.teardown(() => redis.stop())
-  const client = new Redis(redis.url)
-  t.teardown(() => client.disconnect())
-  t.beforeEach(async () => void (await client.flushall()))
+  emptied(t, redis)
 
   const MANY = 31_000
   const ids = (claimed: readonly Claimed[]) => claimed.map(({ id }) => id)
